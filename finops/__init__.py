@@ -1,0 +1,1 @@
+"""FinOps Center: every dollar of the AWS bill has an owner, and every number can say where it came from."""

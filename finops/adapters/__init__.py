@@ -1,0 +1,1 @@
+"""One module for each outside thing: it translates between AWS's words and ours, and nothing else."""

@@ -1,0 +1,340 @@
+"""The tables of loads and bills; a lost race is a ConflictError, a listing goes to its last page."""
+
+import base64
+import gzip
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from finops.domain.bills import Bill
+from finops.domain.errors import ConflictError, InvalidError, NotFoundError
+from finops.domain.loads import Load
+from finops.usecases.ports import AccountTotals, Page
+
+LOAD, BILL = "LOAD", "BILL"
+CURRENT = "CURRENT"
+ACCOUNT = "ACCOUNT#"
+BATCH = 25
+TRANSACTION = 100
+KEPT = timedelta(days=400)  # the record of a load; its bill stays
+
+_to_attribute = TypeSerializer().serialize
+_to_value = TypeDeserializer().deserialize
+
+
+def items(client: Any, **query: Any) -> Iterator[dict[str, Any]]:
+    """All items that *query* finds, to the last page."""
+    for page in client.get_paginator("query").paginate(**query):
+        for item in page["Items"]:
+            yield _values(item)
+
+
+def _values(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _to_value(value) for name, value in item.items()}
+
+
+def _attributes(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _to_attribute(value) for name, value in item.items() if value is not None}
+
+
+def _packed(value: Any) -> bytes:
+    return gzip.compress(json.dumps(value, separators=(",", ":")).encode(), mtime=0)
+
+
+def _unpacked(value: Any) -> Any:
+    return json.loads(gzip.decompress(bytes(value)))
+
+
+def _lost(error: ClientError) -> bool:
+    """Whether a condition failed, alone or in a transaction."""
+    code = error.response["Error"]["Code"]
+    if code == "TransactionCanceledException":
+        reasons = error.response.get("CancellationReasons", [])
+        lost = {"ConditionalCheckFailed", "TransactionConflict"}
+        return any(reason.get("Code") in lost for reason in reasons)
+    return bool(code == "ConditionalCheckFailedException")
+
+
+def _page(
+    client: Any, limit: int, cursor: str | None, **query: Any
+) -> tuple[list[Any], str | None]:
+    if cursor is not None:
+        try:
+            query["ExclusiveStartKey"] = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        except ValueError as error:
+            raise InvalidError("the cursor is none of ours; start again without it") from error
+    answer = client.query(Limit=limit, **query)
+    last = answer.get("LastEvaluatedKey")
+    token = base64.urlsafe_b64encode(json.dumps(last).encode()).decode() if last else None
+    return [_values(item) for item in answer["Items"]], token
+
+
+class DynamoLoads:
+    """`finops.usecases.ports.Loads`."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def get(self, load_id: str) -> Load:
+        found = self.find(load_id)
+        if found is None:
+            raise NotFoundError(f"there is no load {load_id}; finops loads lists them")
+        return found
+
+    def find(self, load_id: str) -> Load | None:
+        item = self._client.get_item(
+            TableName=self._table, Key=_attributes({"load_id": load_id}), ConsistentRead=True
+        ).get("Item")
+        return _load(_values(item)) if item else None
+
+    def save(self, load: Load) -> Load:
+        saved = load.model_copy(update={"version": load.version + 1})
+        names = {
+            "kind": LOAD,
+            "recorded_at": saved.recorded_at.isoformat(),
+            "place": saved.place,
+            "status": saved.status.value,
+            "version": saved.version,
+            "detail": _packed(saved.model_dump(mode="json", exclude={"items_done"})),
+            "expires_at": int((saved.recorded_at + KEPT).timestamp()),
+        }
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=_attributes({"load_id": saved.load_id}),
+                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in names),
+                ConditionExpression="#version = :before"
+                if load.version
+                else "attribute_not_exists(load_id)",
+                ExpressionAttributeNames={f"#{name}": name for name in names},
+                ExpressionAttributeValues=_attributes(
+                    {f":{name}": value for name, value in names.items()}
+                    | ({":before": load.version} if load.version else {})
+                ),
+            )
+        except ClientError as error:
+            if _lost(error):
+                raise ConflictError(f"load {load.load_id} was written by another run") from error
+            raise
+        return saved
+
+    def add_done(self, load_id: str, item: int) -> None:
+        self._client.update_item(
+            TableName=self._table,
+            Key=_attributes({"load_id": load_id}),
+            UpdateExpression="ADD items_done :item",
+            ExpressionAttributeValues=_attributes({":item": {item}}),
+        )
+
+    def at_place(self, place: str) -> list[Load]:
+        found = items(
+            self._client,
+            TableName=self._table,
+            IndexName="by_place",
+            KeyConditionExpression="place = :place",
+            ExpressionAttributeValues=_attributes({":place": place}),
+            ScanIndexForward=False,
+        )
+        return [_load(item) for item in found]
+
+    def recent(self, limit: int, cursor: str | None = None) -> Page:
+        found, token = _page(
+            self._client,
+            limit,
+            cursor,
+            TableName=self._table,
+            IndexName="by_kind",
+            KeyConditionExpression="kind = :kind",
+            ExpressionAttributeValues=_attributes({":kind": LOAD}),
+            ScanIndexForward=False,
+        )
+        return Page([_load(item) for item in found], token)
+
+
+def _load(item: Mapping[str, Any]) -> Load:
+    detail = _unpacked(item["detail"])
+    return Load.model_validate(
+        detail | {"version": int(item["version"]), "items_done": len(item.get("items_done", ()))}
+    )
+
+
+class DynamoBills:
+    """`finops.usecases.ports.Bills`: one item for the bill readers see, one for each account's totals.
+
+    An account's totals are kept under the load that made them. Readers take, for each account, the
+    newest one of the bill's lineage: so they change when the bill does, in one write.
+    """
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def find(self, payer: str, period: str) -> Bill | None:
+        item = self._client.get_item(
+            TableName=self._table,
+            Key=_attributes({"pk": _key(payer, period), "sk": CURRENT}),
+            ConsistentRead=True,
+        ).get("Item")
+        return _bill(_values(item)) if item else None
+
+    def in_period(self, period: str) -> list[Bill]:
+        found = items(
+            self._client,
+            TableName=self._table,
+            IndexName="by_kind",
+            KeyConditionExpression="kind = :kind AND billing_period = :period",
+            ExpressionAttributeValues=_attributes({":kind": BILL, ":period": period}),
+        )
+        # The index follows the table; the bill itself is read as it is.
+        keys = sorted(item["billing_account_id"] for item in found)
+        return [bill for key in keys if (bill := self.find(key, period)) is not None]
+
+    def all(self, limit: int, cursor: str | None = None) -> Page:
+        found, token = _page(
+            self._client,
+            limit,
+            cursor,
+            TableName=self._table,
+            IndexName="by_kind",
+            KeyConditionExpression="kind = :kind",
+            ExpressionAttributeValues=_attributes({":kind": BILL}),
+            ScanIndexForward=False,
+        )
+        return Page([_bill(item) for item in found], token)
+
+    def publish(self, bills: Sequence[Bill]) -> None:
+        if len(bills) > TRANSACTION:
+            raise InvalidError(
+                f"one delivery holds {len(bills)} bills; {TRANSACTION} can be published in one step"
+            )
+        if not bills:
+            return
+        try:
+            self._client.transact_write_items(
+                TransactItems=[{"Put": self._put(bill)} for bill in bills]
+            )
+        except ClientError as error:
+            if _lost(error):
+                raise ConflictError("another load published one of these bills first") from error
+            raise
+
+    def _put(self, bill: Bill) -> dict[str, Any]:
+        saved = bill.model_copy(update={"version": bill.version + 1})
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+        if bill.version:
+            condition = {
+                "ConditionExpression": "version = :before",
+                "ExpressionAttributeValues": _attributes({":before": bill.version}),
+            }
+        return {
+            "TableName": self._table,
+            "Item": _attributes(
+                {
+                    "pk": _key(bill.billing_account_id, bill.billing_period),
+                    "sk": CURRENT,
+                    "kind": BILL,
+                    "billing_account_id": bill.billing_account_id,
+                    "billing_period": bill.billing_period,
+                    "version": saved.version,
+                    "detail": _packed(saved.model_dump(mode="json")),
+                }
+            ),
+            **condition,
+        }
+
+    def digests(self, bill: Bill) -> dict[tuple[str | None, str | None], str]:
+        found = self._in_force(bill, "sk, load_id, account, currency, digest")
+        return {
+            (item.get("account"), item.get("currency")): item["digest"]
+            for item in found
+            if item["digest"]
+        }
+
+    def account_totals(self, bill: Bill) -> list[AccountTotals]:
+        return [
+            AccountTotals(
+                item.get("account"),
+                item.get("currency"),
+                item["load_id"],
+                item["digest"],
+                _unpacked(item["days"]),
+            )
+            for item in self._in_force(bill, "sk, load_id, account, currency, digest, days")
+            if item["digest"]
+        ]
+
+    def write_totals(self, payer: str, period: str, totals: Iterable[AccountTotals]) -> int:
+        puts = [
+            {"PutRequest": {"Item": _attributes(_totals(payer, period, total))}} for total in totals
+        ]
+        self._batch(puts)
+        return len(puts)
+
+    def expire_totals(self, bill: Bill) -> int:
+        in_force = {item["sk"] for item in self._in_force(bill, "sk, load_id, account, currency")}
+        key = _key(bill.billing_account_id, bill.billing_period)
+        old = [
+            {"DeleteRequest": {"Key": _attributes({"pk": key, "sk": item["sk"]})}}
+            for item in self._all_totals(bill, "sk, load_id")
+            if item["sk"] not in in_force and item["load_id"] in bill.lineage
+        ]
+        self._batch(old)
+        return len(old)
+
+    def _in_force(self, bill: Bill, wanted: str) -> list[dict[str, Any]]:
+        """For each account, the totals of the newest load in the bill's lineage that has some."""
+        rank = {load: place for place, load in enumerate(bill.lineage)}
+        newest: dict[str, dict[str, Any]] = {}
+        for item in self._all_totals(bill, wanted):
+            place = rank.get(item["load_id"])
+            if place is None:
+                continue  # of a load that lost its race, or is being made
+            account = item["sk"].rpartition("#")[0]
+            if account not in newest or place > rank[newest[account]["load_id"]]:
+                newest[account] = item
+        return list(newest.values())
+
+    def _all_totals(self, bill: Bill, wanted: str) -> Iterator[dict[str, Any]]:
+        names = wanted.split(", ")
+        return items(
+            self._client,
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :account)",
+            ExpressionAttributeValues=_attributes(
+                {":pk": _key(bill.billing_account_id, bill.billing_period), ":account": ACCOUNT}
+            ),
+            ProjectionExpression=", ".join(f"#{name}" for name in names),
+            ExpressionAttributeNames={f"#{name}": name for name in names},
+            ConsistentRead=True,
+        )
+
+    def _batch(self, requests: list[dict[str, Any]]) -> None:
+        for at in range(0, len(requests), BATCH):
+            rest = {self._table: requests[at : at + BATCH]}
+            while rest:
+                rest = self._client.batch_write_item(RequestItems=rest).get("UnprocessedItems", {})
+
+
+def _key(payer: str, period: str) -> str:
+    return f"{BILL}#{payer}#{period}"
+
+
+def _bill(item: Mapping[str, Any]) -> Bill:
+    return Bill.model_validate(_unpacked(item["detail"]) | {"version": int(item["version"])})
+
+
+def _totals(payer: str, period: str, total: AccountTotals) -> dict[str, Any]:
+    return {
+        "pk": _key(payer, period),
+        "sk": f"{ACCOUNT}{total.account or ''}#{total.currency or ''}#{total.load_id}",
+        "account": total.account,
+        "currency": total.currency,
+        "load_id": total.load_id,
+        "digest": total.digest,
+        "days": _packed(total.days),
+    }

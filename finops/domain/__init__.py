@@ -1,0 +1,1 @@
+"""Values, rules and decisions: pure, without I/O, clock or cloud."""

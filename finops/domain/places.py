@@ -1,0 +1,29 @@
+"""Where the ledger keeps things: the names of its files, which every part of the product shares."""
+
+
+def work(load: str, name: str) -> str:
+    """Something a load needs on its way; gone a week later."""
+    return f"work/{load}/{name}"
+
+
+def generation(payer: str, period: str, load: str) -> str:
+    """The prefix of one generation of a bill: never written again once it is published.
+
+    >>> generation("111122223333", "2026-09", "4f1c")
+    'ledger/payer=111122223333/billing_period=2026-09/load=4f1c'
+    """
+    return f"ledger/payer={quoted(payer)}/billing_period={period}/load={load}"
+
+
+def account_folder(account: str | None) -> str:
+    """The part of a generation that holds one account; charges of no account have their own.
+
+    >>> account_folder("444455556666"), account_folder(None)
+    ('account=444455556666', 'account=')
+    """
+    return f"account={'' if account is None else quoted(account)}"
+
+
+def quoted(name: str) -> str:
+    """*name* as a part of a key: the ids of some providers hold slashes and colons."""
+    return "".join(c if c.isalnum() or c in "-_." else f"%{ord(c):02X}" for c in name)

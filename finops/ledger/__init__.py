@@ -1,0 +1,1 @@
+"""The rules of `finops.domain` over millions of rows: SQL on DuckDB, Parquet in, Parquet out."""

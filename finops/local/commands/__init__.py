@@ -1,0 +1,1 @@
+"""What the command `finops` can do: one module per capability, each with its own `app`."""

@@ -1,0 +1,65 @@
+"""How a command answers: JSON for programs on stdout, tables and words for people."""
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+# For `def command(as_json: Json = False, profile: Profile = None)`.
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+Profile = Annotated[
+    str | None,
+    typer.Option(help="An AWS profile: speak to the installation there, not on this machine."),
+]
+
+console = Console(highlight=False)
+# What is under way goes to stderr, so that an answer can be piped.
+aside = Console(stderr=True, highlight=False)
+
+
+def tell(said: str) -> None:
+    """Says what is under way."""
+    aside.print(said, markup=False)
+
+
+def fault(said: str) -> None:
+    """Says why there is no answer."""
+    aside.print("Error:", style="bold red", end=" ")
+    aside.print(said, markup=False)
+
+
+def answer(said: object) -> None:
+    """The answer as JSON, and nothing else, on stdout."""
+    sys.stdout.write(f"{json.dumps(said, indent=2, ensure_ascii=False)}\n")
+
+
+def facts(said: Mapping[str, Any]) -> None:
+    """Names and values, those that there are."""
+    there = {name: str(value) for name, value in said.items() if value is not None}
+    width = max(map(len, there), default=0)
+    for name, value in there.items():
+        # Never wrapped: a path or an address is there to be copied.
+        console.print(f"[bold]{name:<{width}}[/bold]  {escape(value)}", soft_wrap=True)
+
+
+def money(amount: str | None) -> str:
+    """Decimal text for reading: thousands apart, no decimals that are all zero beyond cents.
+
+    >>> money("1234.5000000000"), money("-0.0000000676"), money(None)
+    ('1,234.50', '-0.0000000676', '')
+    """
+    if amount is None:
+        return ""
+    whole, _, decimals = amount.partition(".")
+    kept = decimals.rstrip("0").ljust(2, "0")
+    sign = "-" if whole.startswith("-") else ""
+    return f"{sign}{int(whole.lstrip('-') or 0):,}.{kept}"
+
+
+def plain(said: str) -> str:
+    """Text that is shown as it is, whatever it looks like."""
+    return escape(said)

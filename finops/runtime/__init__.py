@@ -1,0 +1,1 @@
+"""What being a Lambda takes: settings, observability, REST, wiring."""

@@ -1,0 +1,1 @@
+"""What the product does, told in the words of the domain and of its ports."""

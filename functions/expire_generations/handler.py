@@ -1,0 +1,25 @@
+"""Every day: delete the generations of the ledger that no reader sees any more."""
+
+from datetime import timedelta
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from finops.runtime import settings, wiring
+from finops.runtime.observability import count, logger, metrics, now
+from finops.usecases.housekeeping import expire_generations
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    deleted = expire_generations(
+        now=now(),
+        keep=timedelta(days=settings.number("KEEP_DAYS", 7)),
+        bills=wiring.bills(),
+        loads=wiring.loads(),
+        ledger=wiring.ledger(),
+    )
+    count("ObjectsExpired", deleted)
+    logger.info("expired", objects=deleted)
+    return {"deleted": deleted}

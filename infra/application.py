@@ -1,0 +1,44 @@
+"""The application: which stacks there are, and where their context comes from."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import App, Environment, Tags
+
+from infra.management import Management
+from infra.settings import Settings
+from infra.stack import Api, Billing, Data, Identity, Observability
+
+ROOT = Path(__file__).parent.parent
+
+
+def build(*, outdir: str | None = None, context: Mapping[str, Any] | None = None) -> App:
+    """All stacks. The context of `cdk` wins over *context*, which wins over `cdk.json`.
+
+    `cdk.json` is read here because only the `cdk` command reads it by itself: so that the command,
+    `python app.py` and the tests agree on every flag.
+    """
+    flags = json.loads((ROOT / "cdk.json").read_text())["context"]
+    outdir = outdir or os.environ.get("CDK_OUTDIR", "cdk.out")
+    app = App(outdir=outdir, context={**flags, **(context or {})})
+    settings = Settings.of(app.node)
+    # A fixed environment: a table with its own key cannot be synthesized for any region.
+    here = Environment(
+        account=os.environ.get("CDK_DEFAULT_ACCOUNT", "111122223333"),
+        region=os.environ.get("CDK_DEFAULT_REGION", "us-east-1"),
+    )
+    data = Data(app, "Data", settings=settings, env=here)
+    identity = Identity(app, "Identity", settings=settings, env=here)
+    billing = Billing(app, "Billing", settings=settings, data=data, env=here)
+    api = Api(
+        app, "Api", settings=settings, data=data, identity=identity, billing=billing, env=here
+    )
+    Observability(
+        app, "Observability", settings=settings, data=data, billing=billing, api=api, env=here
+    )
+    Management(app, "Management", settings=settings)
+    Tags.of(app).add("application", "finops-center")
+    return app

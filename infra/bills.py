@@ -1,0 +1,417 @@
+"""The road of a bill: from a delivery in the billing bucket to a published generation."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from infra.buckets import BillingBucket, LedgerBucket
+from infra.dead_letters import DeadLetters
+from infra.functions import FinOpsFunction, engine
+from infra.layers import Layers
+from infra.notices import Notices
+from infra.rights import Rights
+from infra.schedules import DailySchedule
+from infra.settings import Settings
+from infra.tables import FinOpsTable
+
+DEFINITION = Path(__file__).parent.parent / "statemachines" / "load_bill.asl.json"
+WORKER_MB = 3538  # two processors
+
+
+class Bills(Construct):
+    """`load_bill` with the doors of its steps, what starts it, and the daily sweep and expiry."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        settings: Settings,
+        layers: Layers,
+        billing: BillingBucket,
+        ledger: LedgerBucket,
+        loads: FinOpsTable,
+        bills: FinOpsTable,
+        notices: Notices,
+        dead_letters: DeadLetters,
+    ) -> None:
+        super().__init__(scope, id_)
+        self._layers, self._billing, self._ledger = layers, billing, ledger
+        self._loads, self._bills = loads, bills
+        self._told = {
+            "BILLING_BUCKET": billing.bucket.bucket_name,
+            "LEDGER_BUCKET": ledger.bucket.bucket_name,
+            "LOADS_TABLE": loads.table.table_name,
+            "BILLS_TABLE": bills.table.table_name,
+        }
+        steps = {
+            "FindDelivery": self._find_delivery(settings.wait_seconds),
+            "PlanLoad": self._plan_load(settings.max_lines_per_item),
+            "ReduceBill": self._reduce_bill(),
+            "MergeBill": self._merge_bill(),
+            "CheckLoad": self._check_load(),
+            "PublishLoad": self._publish_load(),
+            "FailLoad": self._fail_load(),
+        }
+        self.load_bill = LoadBill(
+            self,
+            "load_bill",
+            steps=steps,
+            ledger=ledger,
+            notices=notices,
+            max_concurrency=settings.max_concurrency,
+        )
+        self._start_on_manifest(dead_letters)
+        sweep = self._sweep_deliveries()
+        expire = self._expire_generations(settings.keep_days)
+        for door, hour, minute in ((sweep, 4, 10), (expire, 5, 10)):
+            DailySchedule(
+                self,
+                f"{door.name}_daily",
+                door=door,
+                hour=hour,
+                minute=minute,
+                dead_letters=dead_letters,
+            )
+        self.doors = [*steps.values(), sweep, expire]
+        self.publisher = steps["PublishLoad"]
+
+    # The steps of load_bill --------------------------------------------------------------------
+
+    def _find_delivery(self, wait_seconds: int) -> FinOpsFunction:
+        door = FinOpsFunction(
+            self,
+            "find_delivery",
+            layers=self._layers.core,
+            environment={
+                **self._tell("BILLING_BUCKET", "LEDGER_BUCKET", "LOADS_TABLE", "BILLS_TABLE"),
+                "WAIT_SECONDS": str(wait_seconds),
+            },
+        )
+        self._billing.allow_read(door.rights)
+        self._ledger.allow(
+            door.rights, "KeepLoads", "s3:GetObject", "s3:PutObject", under=["loads/"]
+        )
+        self._loads.allow(
+            door.rights,
+            "Loads",
+            *("GetItem", "PutItem", "UpdateItem", "Query"),
+            indexes=("by_place",),
+        )
+        self._bills.allow(door.rights, "Bills", "GetItem", "Query")
+        return door
+
+    def _plan_load(self, max_lines_per_item: int) -> FinOpsFunction:
+        door = FinOpsFunction(
+            self,
+            "plan_load",
+            layers=self._layers.analytics,
+            environment={
+                **self._tell("BILLING_BUCKET", "LEDGER_BUCKET", "LOADS_TABLE", "BILLS_TABLE"),
+                "MAX_LINES_PER_ITEM": str(max_lines_per_item),
+            },
+            memory_mb=1024,
+            timeout_seconds=120,
+        )
+        self._billing.allow_read(door.rights)
+        self._ledger.allow(door.rights, "WritePlan", "s3:PutObject", under=["work/"])
+        self._loads.allow(door.rights, "Loads", "GetItem", "UpdateItem")
+        return door
+
+    def _reduce_bill(self) -> FinOpsFunction:
+        door = FinOpsFunction(
+            self,
+            "reduce_bill",
+            layers=self._layers.analytics,
+            environment={
+                **self._tell("BILLING_BUCKET", "LEDGER_BUCKET", "LOADS_TABLE"),
+                **engine(WORKER_MB),
+            },
+            memory_mb=WORKER_MB,
+            timeout_seconds=900,
+            scratch_mb=4096,
+        )
+        self._billing.allow_read(door.rights)
+        self._ledger.allow(
+            door.rights, "KeepPartials", "s3:GetObject", "s3:PutObject", under=["work/"]
+        )
+        self._loads.allow(door.rights, "Loads", "UpdateItem")
+        return door
+
+    def _merge_bill(self) -> FinOpsFunction:
+        door = FinOpsFunction(
+            self,
+            "merge_bill",
+            layers=self._layers.analytics,
+            environment={
+                **self._tell("LEDGER_BUCKET", "LOADS_TABLE", "BILLS_TABLE"),
+                **engine(WORKER_MB),
+            },
+            memory_mb=WORKER_MB,
+            timeout_seconds=900,
+            scratch_mb=10_240,
+        )
+        self._ledger.allow_list(door.rights)
+        self._ledger.allow(
+            door.rights, "WriteLedger", "s3:GetObject", "s3:PutObject", under=["work/", "ledger/"]
+        )
+        self._loads.allow(door.rights, "Loads", "GetItem")
+        return door
+
+    def _check_load(self) -> FinOpsFunction:
+        door = FinOpsFunction(
+            self,
+            "check_load",
+            layers=self._layers.core,
+            environment=self._tell("LEDGER_BUCKET", "LOADS_TABLE", "BILLS_TABLE"),
+            memory_mb=1024,
+            timeout_seconds=300,
+        )
+        self._ledger.allow_list(door.rights)
+        self._ledger.allow(
+            door.rights,
+            "CheckLedger",
+            *("s3:GetObject", "s3:PutObject"),
+            under=["work/", "ledger/", "loads/"],
+        )
+        self._loads.allow(door.rights, "Loads", "GetItem", "UpdateItem")
+        self._bills.allow(door.rights, "Bills", "GetItem", "Query")
+        return door
+
+    def _publish_load(self) -> FinOpsFunction:
+        door = FinOpsFunction(
+            self,
+            "publish_load",
+            layers=self._layers.core,
+            environment=self._tell("BILLING_BUCKET", "LEDGER_BUCKET", "LOADS_TABLE", "BILLS_TABLE"),
+            memory_mb=1024,
+            timeout_seconds=300,
+        )
+        self._billing.allow_read(door.rights)
+        self._ledger.allow(
+            door.rights, "ReadLedger", "s3:GetObject", under=["work/", "ledger/", "loads/"]
+        )
+        self._loads.allow(door.rights, "Loads", "GetItem", "UpdateItem", "Query")
+        self._bills.allow(
+            door.rights,
+            "Bills",
+            *("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"),
+        )
+        return door
+
+    def _fail_load(self) -> FinOpsFunction:
+        door = FinOpsFunction(
+            self,
+            "fail_load",
+            layers=self._layers.core,
+            environment=self._tell("BILLING_BUCKET", "LEDGER_BUCKET", "LOADS_TABLE", "BILLS_TABLE"),
+        )
+        self._billing.allow_read(door.rights)
+        self._loads.allow(door.rights, "Loads", "GetItem", "UpdateItem")
+        return door
+
+    # What is done every day --------------------------------------------------------------------
+
+    def _sweep_deliveries(self) -> FinOpsFunction:
+        door = FinOpsFunction(
+            self,
+            "sweep_deliveries",
+            layers=self._layers.core,
+            environment={
+                **self._tell("BILLING_BUCKET", "LEDGER_BUCKET", "LOADS_TABLE"),
+                "LOAD_BILL_ARN": self.load_bill.machine.state_machine_arn,
+            },
+            timeout_seconds=300,
+        )
+        self._billing.allow_read(door.rights)
+        self._loads.allow(door.rights, "Loads", "GetItem", "Query", indexes=("by_kind", "by_place"))
+        self.load_bill.allow_start(door.rights)
+        return door
+
+    def _expire_generations(self, keep_days: int) -> FinOpsFunction:
+        door = FinOpsFunction(
+            self,
+            "expire_generations",
+            layers=self._layers.core,
+            environment={
+                **self._tell("LEDGER_BUCKET", "LOADS_TABLE", "BILLS_TABLE"),
+                "KEEP_DAYS": str(keep_days),
+            },
+            timeout_seconds=300,
+        )
+        self._ledger.allow_list(door.rights)
+        self._ledger.allow(
+            door.rights, "DeleteGenerations", "s3:DeleteObject", under=["ledger/", "work/"]
+        )
+        self._loads.allow(door.rights, "Loads", "Query", "UpdateItem", indexes=("by_kind",))
+        self._bills.allow(door.rights, "Bills", "Query", "DeleteItem", indexes=("by_kind",))
+        return door
+
+    # What starts load_bill ---------------------------------------------------------------------
+
+    def _start_on_manifest(self, dead_letters: DeadLetters) -> None:
+        role = iam.Role(self, "Starter", assumed_by=iam.ServicePrincipal("events.amazonaws.com"))
+        starter = Rights(self, "StartersRights", role=role)
+        self.load_bill.allow_start(starter)
+        rule = events.Rule(
+            self,
+            "manifest_arrived",
+            description="A manifest in the billing bucket starts load_bill",
+            event_pattern=events.EventPattern(
+                source=["aws.s3"],
+                detail_type=["Object Created"],
+                detail={
+                    "bucket": {"name": [self._billing.bucket.bucket_name]},
+                    "object": {"key": [{"suffix": "-Manifest.json"}]},
+                },
+            ),
+        )
+        rule.add_target(
+            targets.SfnStateMachine(
+                self.load_bill.machine,
+                role=starter.role,
+                input=events.RuleTargetInput.from_object(
+                    {
+                        "manifest_key": events.EventField.from_path("$.detail.object.key"),
+                        "attempt": 0,
+                    }
+                ),
+                dead_letter_queue=dead_letters.queue,
+                max_event_age=Duration.hours(2),
+                retry_attempts=20,
+            )
+        )
+
+    def _tell(self, *names: str) -> dict[str, str]:
+        return {name: self._told[name] for name in names}
+
+
+class LoadBill(Construct):
+    """The state machine of `statemachines/load_bill.asl.json`, and what it may do."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        steps: dict[str, FinOpsFunction],
+        ledger: LedgerBucket,
+        notices: Notices,
+        max_concurrency: int,
+    ) -> None:
+        super().__init__(scope, id_)
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
+        rights = Rights(self, "Rights", role=role)
+        log_group = logs.LogGroup(
+            self,
+            "Logs",
+            retention=logs.RetentionDays.THREE_MONTHS,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.machine = sfn.StateMachine(
+            self,
+            "Machine",
+            definition_body=sfn.DefinitionBody.from_string(definition(max_concurrency)),
+            definition_substitutions={
+                **{name: door.function.function_arn for name, door in steps.items()},
+                "NoticesName": notices.bus.event_bus_name,
+            },
+            role=rights.role,
+            logs=sfn.LogOptions(
+                destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=True
+            ),
+            tracing_enabled=True,
+        )
+        rights.allow(
+            "TakeSteps",
+            "lambda:InvokeFunction",
+            on=[door.function.function_arn for door in steps.values()],
+        )
+        ledger.allow(rights, "ReadItems", "s3:GetObject", under=["work/"])
+        notices.allow_put(rights)
+        rights.allow(
+            "DeliverLogs",
+            "logs:CreateLogDelivery",
+            "logs:GetLogDelivery",
+            "logs:UpdateLogDelivery",
+            "logs:DeleteLogDelivery",
+            "logs:ListLogDeliveries",
+            "logs:PutResourcePolicy",
+            "logs:DescribeResourcePolicies",
+            "logs:DescribeLogGroups",
+            on=["*"],
+            why="The log delivery of Step Functions has no resource-level permissions.",
+        )
+        rights.allow(
+            "Trace",
+            "xray:PutTraceSegments",
+            "xray:PutTelemetryRecords",
+            "xray:GetSamplingRules",
+            "xray:GetSamplingTargets",
+            on=["*"],
+            why="X-Ray has no resource-level permissions.",
+        )
+        # Step Functions tries the role when it creates the machine.
+        self.machine.node.add_dependency(rights.policy)
+        self._allow_itself(role)
+
+    def allow_start(self, rights: Rights) -> None:
+        """Start a load."""
+        rights.allow("StartLoads", "states:StartExecution", on=[self.machine.state_machine_arn])
+
+    def _allow_itself(self, role: iam.Role) -> None:
+        """Run its distributed maps: their items are executions of the machine itself.
+
+        In a policy of its own: the machine waits for the other one, and this one for the machine.
+        """
+        itself = Rights(self, "Itself", role=role)
+        itself.allow("RunMaps", "states:StartExecution", on=[self.machine.state_machine_arn])
+        name = self.machine.state_machine_name
+        itself.allow(
+            "FollowItems",
+            "states:DescribeExecution",
+            "states:StopExecution",
+            on=[self._executions(f"{name}:*")],
+            why="Step Functions names the executions of a map's items.",
+        )
+        itself.allow(
+            "RedriveItems",
+            "states:RedriveExecution",
+            on=[self._executions(f"{name}/{label}:*") for label in map_labels()],
+            why="Step Functions names the executions of a map's items.",
+        )
+
+    def _executions(self, name: str) -> str:
+        return Stack.of(self).format_arn(
+            service="states",
+            resource="execution",
+            resource_name=name,
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+
+
+def definition(max_concurrency: int) -> str:
+    """The machine with this deployment's width of its maps, which no substitution could hold:
+    a substitution is text, and the file must stay the JSON that is linted and tested."""
+    machine = json.loads(DEFINITION.read_text())
+    for state in _maps(machine):
+        state["MaxConcurrency"] = max_concurrency
+    return json.dumps(machine, separators=(",", ":"))
+
+
+def map_labels() -> list[str]:
+    """The labels of the machine's distributed maps, under which their items run."""
+    return [state["Label"] for state in _maps(json.loads(DEFINITION.read_text()))]
+
+
+def _maps(machine: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    return (state for state in machine["States"].values() if state["Type"] == "Map")

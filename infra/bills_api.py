@@ -1,0 +1,76 @@
+"""The door to bills, loads and freshness, and the paths that lead to it."""
+
+from aws_cdk import aws_apigateway as apigateway
+from constructs import Construct
+
+from infra.bills import LoadBill
+from infra.buckets import BillingBucket, LedgerBucket
+from infra.functions import FinOpsFunction, engine
+from infra.layers import Layers
+from infra.rest import Rest
+from infra.tables import FinOpsTable
+
+MEMORY_MB = 1769  # one processor
+
+
+class BillsApi(Construct):
+    """Totals of the bill by any dimensions, the history of loads, and a load started by hand."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        rest: Rest,
+        layers: Layers,
+        billing: BillingBucket,
+        ledger: LedgerBucket,
+        loads: FinOpsTable,
+        bills: FinOpsTable,
+        load_bill: LoadBill,
+    ) -> None:
+        super().__init__(scope, id_)
+        self.door = FinOpsFunction(
+            self,
+            "bills_api",
+            layers=layers.analytics,
+            environment={
+                "LEDGER_BUCKET": ledger.bucket.bucket_name,
+                "LOADS_TABLE": loads.table.table_name,
+                "BILLS_TABLE": bills.table.table_name,
+                "BILLING_BUCKET": billing.bucket.bucket_name,
+                "LOAD_BILL_ARN": load_bill.machine.state_machine_arn,
+                **engine(MEMORY_MB),
+            },
+            memory_mb=MEMORY_MB,
+            timeout_seconds=29,  # API Gateway waits no longer
+            scratch_mb=4096,
+        )
+        rights = self.door.rights
+        ledger.allow_list(rights)
+        ledger.allow(rights, "ReadLedger", "s3:GetObject", under=["ledger/", "loads/"])
+        loads.allow(rights, "Loads", "GetItem", "Query", indexes=("by_kind", "by_place"))
+        bills.allow(rights, "Bills", "GetItem", "Query", indexes=("by_kind",))
+        load_bill.allow_start(rights)
+
+        rest.route("GET", "bills", self.door)
+        rest.route("GET", "bills/{billing_period}/costs", self.door)
+        rest.route("GET", "loads", self.door)
+        rest.route("POST", "loads", self.door, body=_manifest(rest))
+        rest.route("GET", "loads/{load_id}", self.door)
+        rest.route("GET", "freshness", self.door)
+
+
+def _manifest(rest: Rest) -> apigateway.Model:
+    schema = apigateway.JsonSchema
+    text = schema(type=apigateway.JsonSchemaType.STRING, min_length=1, max_length=1024)
+    return rest.api.add_model(
+        "Manifest",
+        content_type="application/json",
+        schema=schema(
+            schema=apigateway.JsonSchemaVersion.DRAFT4,
+            type=apigateway.JsonSchemaType.OBJECT,
+            properties={"manifest_key": text},
+            required=["manifest_key"],
+        ),
+    )

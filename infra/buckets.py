@@ -1,0 +1,205 @@
+"""The buckets: where bills land, where the ledger is kept, and who reads them."""
+
+from collections.abc import Sequence
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.rights import Rights
+
+# The one name that is fixed: a payer's stack creates this role after our bucket must allow it.
+REPLICATION_ROLE = "finops-export-replication"
+ONE_WEEK = Duration.days(7)
+ONE_MONTH = Duration.days(35)
+
+
+class FinOpsBucket(s3.Bucket):
+    """Closed to the public, encrypted, for TLS 1.2 only, kept when its stack goes."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        lifecycle_rules: Sequence[s3.LifecycleRule],
+        versioned: bool = True,
+        key: kms.IKey | None = None,
+        access_logs: s3.IBucket | None = None,
+        access_logs_prefix: str | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id_,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=s3.BucketEncryption.KMS if key else s3.BucketEncryption.S3_MANAGED,
+            encryption_key=key,
+            bucket_key_enabled=True if key else None,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            versioned=versioned,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            server_access_logs_bucket=access_logs,
+            server_access_logs_prefix=access_logs_prefix,
+            removal_policy=RemovalPolicy.RETAIN,
+            lifecycle_rules=lifecycle_rules,
+        )
+
+    @property
+    def resource(self) -> s3.CfnBucket:
+        """What CloudFormation makes of it, for the few settings that CDK has no word for."""
+        resource = self.node.default_child
+        assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - tells mypy what CDK made
+        return resource
+
+
+class AccessLogs(Construct):
+    """Who asked our buckets for what, for 400 days."""
+
+    def __init__(self, scope: Construct, id_: str) -> None:
+        super().__init__(scope, id_)
+        self.bucket = FinOpsBucket(
+            self,
+            "Bucket",
+            versioned=False,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    expiration=Duration.days(400), abort_incomplete_multipart_upload_after=ONE_WEEK
+                )
+            ],
+        )
+
+
+class BillingBucket(Construct):
+    """Where the payers' exports land, whole and as AWS wrote them; a manifest starts a load.
+
+    Encrypted with S3's own key also where the deployment has one of its own: the objects come
+    from other accounts, and theirs is the side that would need rights to it.
+    """
+
+    def __init__(
+        self, scope: Construct, id_: str, *, payers: Sequence[str], access_logs: s3.IBucket
+    ) -> None:
+        super().__init__(scope, id_)
+        self.bucket = FinOpsBucket(
+            self,
+            "Bucket",
+            access_logs=access_logs,
+            access_logs_prefix="billing/",
+            lifecycle_rules=[
+                # An export rewrites its month up to three times a day.
+                s3.LifecycleRule(
+                    noncurrent_version_expiration=ONE_MONTH,
+                    abort_incomplete_multipart_upload_after=ONE_WEEK,
+                ),
+                s3.LifecycleRule(expired_object_delete_marker=True),
+            ],
+        )
+        # Set on the resource itself: CDK's own way is a custom resource with rights on all buckets.
+        self.bucket.resource.add_property_override(
+            "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
+        )
+        if payers:
+            self._accept_direct_delivery(payers)
+            self._accept_replication(payers)
+
+    def allow_read(self, rights: Rights) -> None:
+        """List deliveries and read them, also the versions a load began with."""
+        rights.allow("ListDeliveries", "s3:ListBucket", on=[self.bucket.bucket_arn])
+        rights.allow(
+            "ReadDeliveries",
+            "s3:GetObject",
+            "s3:GetObjectVersion",
+            on=[self.bucket.arn_for_objects("*")],
+            why="Payers choose the keys of their exports.",
+        )
+
+    def _accept_direct_delivery(self, payers: Sequence[str]) -> None:
+        self.bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="DirectDelivery",
+                principals=[iam.ServicePrincipal("bcm-data-exports.amazonaws.com")],
+                actions=["s3:PutObject"],
+                resources=[self.bucket.arn_for_objects("*")],
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": list(payers)},
+                    "ArnLike": {
+                        "aws:SourceArn": [
+                            f"arn:aws:bcm-data-exports:us-east-1:{payer}:export/*"
+                            for payer in payers
+                        ]
+                    },
+                },
+            )
+        )
+
+    def _accept_replication(self, payers: Sequence[str]) -> None:
+        # A policy cannot name a role that does not exist yet; it can ask who the caller is.
+        roles = [f"arn:aws:iam::{payer}:role/{REPLICATION_ROLE}" for payer in payers]
+        accounts = [iam.ArnPrincipal(f"arn:aws:iam::{payer}:root") for payer in payers]
+        for sid, actions, resource in (
+            (
+                "Replication",
+                [
+                    "s3:ReplicateObject",
+                    "s3:ReplicateDelete",
+                    "s3:ReplicateTags",
+                    "s3:ObjectOwnerOverrideToBucketOwner",
+                ],
+                self.bucket.arn_for_objects("*"),
+            ),
+            ("ReplicationChecks", ["s3:GetBucketVersioning"], self.bucket.bucket_arn),
+        ):
+            self.bucket.add_to_resource_policy(
+                iam.PolicyStatement(
+                    sid=sid,
+                    principals=list(accounts),
+                    actions=actions,
+                    resources=[resource],
+                    conditions={"ArnEquals": {"aws:PrincipalArn": roles}},
+                )
+            )
+
+
+class LedgerBucket(Construct):
+    """`ledger/` the published generations, `work/` a load's scratch, `loads/` its documents."""
+
+    def __init__(
+        self, scope: Construct, id_: str, *, access_logs: s3.IBucket, key: kms.IKey | None
+    ) -> None:
+        super().__init__(scope, id_)
+        self.bucket = FinOpsBucket(
+            self,
+            "Bucket",
+            key=key,
+            access_logs=access_logs,
+            access_logs_prefix="ledger/",
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    prefix="work/",
+                    expiration=ONE_WEEK,
+                    noncurrent_version_expiration=Duration.days(1),
+                ),
+                # What was deleted by mistake can be had back for so long.
+                s3.LifecycleRule(
+                    noncurrent_version_expiration=ONE_MONTH,
+                    abort_incomplete_multipart_upload_after=ONE_WEEK,
+                ),
+                s3.LifecycleRule(expired_object_delete_marker=True),
+            ],
+        )
+
+    def allow_list(self, rights: Rights) -> None:
+        """List the whole bucket; without it a missing object would be a 403, not a 404."""
+        rights.allow("ListLedger", "s3:ListBucket", on=[self.bucket.bucket_arn])
+
+    def allow(self, rights: Rights, sid: str, *actions: str, under: Sequence[str]) -> None:
+        """*actions* on the objects under these prefixes."""
+        rights.allow(
+            sid,
+            *actions,
+            on=[self.bucket.arn_for_objects(f"{prefix}*") for prefix in under],
+            why="Objects are named by load, month and account.",
+        )

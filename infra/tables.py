@@ -1,0 +1,71 @@
+"""The tables: one for each aggregate, so that rights and backups are for each aggregate too."""
+
+from collections.abc import Mapping
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from infra.rights import Rights
+
+
+class FinOpsTable(Construct):
+    """On demand, restorable to any second of 35 days, protected from deletion; TTL `expires_at`.
+
+    *key* and the values of *indexes* are (partition key, sort key or None), all text.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        key: tuple[str, str | None],
+        indexes: Mapping[str, tuple[str, str]],
+        own_key: kms.IKey | None,
+    ) -> None:
+        super().__init__(scope, id_)
+        partition_key, sort_key = key
+        encryption = (
+            dynamodb.TableEncryptionV2.customer_managed_key(own_key)
+            if own_key
+            else dynamodb.TableEncryptionV2.dynamo_owned_key()
+        )
+        self.table = dynamodb.TableV2(
+            self,
+            "Table",
+            partition_key=_text(partition_key),
+            sort_key=_text(sort_key) if sort_key else None,
+            billing=dynamodb.Billing.on_demand(),
+            encryption=encryption,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=True,
+            removal_policy=RemovalPolicy.RETAIN,
+            time_to_live_attribute="expires_at",
+            global_secondary_indexes=[
+                dynamodb.GlobalSecondaryIndexPropsV2(
+                    index_name=name, partition_key=_text(partition), sort_key=_text(sort)
+                )
+                for name, (partition, sort) in indexes.items()
+            ],
+        )
+
+    def allow(
+        self, rights: Rights, sid: str, *operations: str, indexes: tuple[str, ...] = ()
+    ) -> None:
+        """*operations* (`"GetItem"`) on the table, and `Query` on the indexes named."""
+        rights.allow(sid, *_actions(operations), on=[self.table.table_arn])
+        if indexes:
+            arns = [f"{self.table.table_arn}/index/{name}" for name in indexes]
+            rights.allow(f"{sid}Index", "dynamodb:Query", on=arns)
+
+
+def _actions(operations: tuple[str, ...]) -> list[str]:
+    return [f"dynamodb:{operation}" for operation in operations]
+
+
+def _text(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)

@@ -1,0 +1,151 @@
+"""The doors: what each is told, what it is made of, and that nothing is missing."""
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.infra.synthesis import Synthesized
+
+ROOT = Path(__file__).parent.parent.parent
+BILLING = {"BILLING_BUCKET": "BillingBucket"}
+LEDGER = {"LEDGER_BUCKET": "LedgerBucket"}
+LOADS = {"LOADS_TABLE": "LoadsTable"}
+BILLS = {"BILLS_TABLE": "BillsTable"}
+ALL_STORES = {**BILLING, **LEDGER, **LOADS, **BILLS}
+WORKER = {"LEDGER_MEMORY_MB": "1769", "LEDGER_THREADS": "2"}
+
+# By door: what it is told beside Powertools' own words (a store by the resource it names),
+# its memory in MB, seconds, scratch in MB, and its layers.
+DOORS: dict[str, tuple[dict[str, str], int, int, int, str]] = {
+    "find_delivery": ({**ALL_STORES, "WAIT_SECONDS": "60"}, 512, 60, 512, "core"),
+    "plan_load": ({**ALL_STORES, "MAX_LINES_PER_ITEM": "1000000"}, 1024, 120, 512, "analytics"),
+    "reduce_bill": ({**BILLING, **LEDGER, **LOADS, **WORKER}, 3538, 900, 4096, "analytics"),
+    "merge_bill": ({**LEDGER, **LOADS, **BILLS, **WORKER}, 3538, 900, 10240, "analytics"),
+    "check_load": ({**LEDGER, **LOADS, **BILLS}, 1024, 300, 512, "core"),
+    "publish_load": (ALL_STORES, 1024, 300, 512, "core"),
+    "fail_load": (ALL_STORES, 512, 60, 512, "core"),
+    "sweep_deliveries": (
+        {**BILLING, **LEDGER, **LOADS, "LOAD_BILL_ARN": "BillsloadbillMachine"},
+        *(512, 300, 512, "core"),
+    ),
+    "expire_generations": ({**LEDGER, **LOADS, **BILLS, "KEEP_DAYS": "30"}, 512, 300, 512, "core"),
+    "bills_api": (
+        {
+            **ALL_STORES,
+            "LOAD_BILL_ARN": "BillsloadbillMachine",
+            "LEDGER_MEMORY_MB": "884",
+            "LEDGER_THREADS": "1",
+        },
+        *(1769, 29, 4096, "analytics"),
+    ),
+}
+
+
+def _doors(synthesized: Synthesized) -> dict[str, dict[str, Any]]:
+    return {
+        function["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]: function[
+            "Properties"
+        ]
+        for function in synthesized.resources("AWS::Lambda::Function").values()
+    }
+
+
+def test_every_door_of_the_house_is_deployed_and_no_other(plain: Synthesized) -> None:
+    built = {path.parent.name for path in (ROOT / "functions").glob("*/handler.py")}
+
+    assert set(_doors(plain)) == built == set(DOORS)
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_a_door_is_told_what_it_needs_and_no_more(plain: Synthesized, name: str) -> None:
+    told = dict(plain.referred(_doors(plain)[name]["Environment"]["Variables"]))
+    own = {
+        "POWERTOOLS_SERVICE_NAME": name,
+        "POWERTOOLS_METRICS_NAMESPACE": "FinOpsCenter",
+        "LOG_LEVEL": "INFO",
+    }
+
+    assert {key: _said(value) for key, value in told.items()} == {**own, **DOORS[name][0]}
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_a_door_has_the_size_of_its_work(plain: Synthesized, name: str) -> None:
+    door = _doors(plain)[name]
+    _, memory, seconds, scratch, _ = DOORS[name]
+
+    assert (door["MemorySize"], door["Timeout"]) == (memory, seconds)
+    assert door["EphemeralStorage"] == {"Size": scratch}
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_a_door_runs_on_arm_traced_with_a_log_of_its_own(plain: Synthesized, name: str) -> None:
+    door = _doors(plain)[name]
+
+    assert (door["Runtime"], door["Architectures"]) == ("python3.13", ["arm64"])
+    assert door["TracingConfig"] == {"Mode": "Active"}
+    assert door["LoggingConfig"]["LogFormat"] == "JSON"
+    assert "LogGroup" in door["LoggingConfig"]
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_only_doors_that_open_the_ledger_carry_the_engine(plain: Synthesized, name: str) -> None:
+    layers = {_name(layer["Ref"]) for layer in _doors(plain)[name]["Layers"]}
+    beside = {"LayersAnalytics"} if DOORS[name][4] == "analytics" else set()
+
+    assert layers == {"LayersFinops", "LayersCore"} | beside
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_on_one_machine_a_door_carries_our_own_code_only(local: Synthesized, name: str) -> None:
+    layers = {_name(layer["Ref"]) for layer in _doors(local)[name]["Layers"]}
+
+    assert layers == {"LayersFinops"}
+
+
+def test_on_one_machine_nobody_waits_a_minute(local: Synthesized) -> None:
+    told = _doors(local)["find_delivery"]["Environment"]["Variables"]
+
+    assert told["WAIT_SECONDS"] == "2"
+
+
+def test_no_variable_is_asked_for_that_no_door_is_told() -> None:
+    """The other way round, for the whole product: the names that `finops.runtime` reads."""
+    known = {name for told, *_ in DOORS.values() for name in told}
+    asked = {
+        node.value
+        for path in (ROOT / "finops" / "runtime").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if re.fullmatch(
+            r"[A-Z]+(_[A-Z]+)*_(BUCKET|TABLE|ARN|MB|THREADS|SECONDS|DAYS|ITEM)", node.value
+        )
+    }
+
+    assert asked <= known
+
+
+@pytest.mark.parametrize("fixture", ["plain", "full", "local"])
+def test_no_function_is_there_that_is_no_door(fixture: str, request: pytest.FixtureRequest) -> None:
+    """CDK brings custom resources along for some conveniences; none is wanted here."""
+    synthesized: Synthesized = request.getfixturevalue(fixture)
+    types = {
+        resource["Type"]
+        for template in synthesized.templates.values()
+        for resource in template["Resources"].values()
+    }
+
+    assert set(_doors(synthesized)) == set(DOORS)
+    assert not {type_ for type_ in types if type_.startswith("Custom::")}
+    assert "AWS::CloudFormation::CustomResource" not in types
+
+
+def _said(value: Any) -> str:
+    """A variable's value, or the resource it names."""
+    return _name(value["Ref"]) if isinstance(value, dict) else str(value)
+
+
+def _name(logical_id: str) -> str:
+    return re.sub(r"[0-9A-F]{8}$", "", logical_id)

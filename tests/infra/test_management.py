@@ -1,0 +1,146 @@
+"""The management account's template: it stands alone, and asks AWS for the whole bill."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.management import COLUMNS, columns
+from infra.settings import Delivery, Export, Granularity
+from tests.infra.synthesis import Synthesized
+
+SCRIPT = Path(__file__).parent.parent.parent / "infra/scripts/prepare-management-account.sh"
+
+
+def _export(synthesized: Synthesized) -> dict[str, Any]:
+    [export] = synthesized.resources("AWS::BCMDataExports::Export", "Management").values()
+    properties: dict[str, Any] = export["Properties"]["Export"]
+    return properties
+
+
+def _asked(synthesized: Synthesized) -> list[str]:
+    query = _export(synthesized)["DataQuery"]["QueryStatement"]
+    match = re.fullmatch(r"SELECT (.+) FROM COST_AND_USAGE_REPORT", query)
+    assert match
+    return match[1].split(", ")
+
+
+def _configured(**changed: bool) -> Export:
+    said = {"resources": True, "split_cost": True, "manual_discount": False, **changed}
+    return Export(
+        delivery=Delivery.REPLICATION,
+        granularity=Granularity.DAILY,
+        organization_delegation=True,
+        **said,
+    )
+
+
+def test_it_needs_no_bootstrap_and_has_no_assets(plain: Synthesized) -> None:
+    template = plain.templates["Management"]
+
+    assert set(template["Parameters"]) == {"FinOpsAccountId", "BillingBucketName"}
+    assert "Rules" not in template
+    assert not (plain.folder / "Management.assets.json").exists()
+    # What CloudFormation takes without a bucket to fetch it from.
+    assert len((plain.folder / "Management.template.json").read_bytes()) < 51_200
+
+
+def test_all_127_columns_are_asked_for_by_name(plain: Synthesized) -> None:
+    asked = _asked(plain)
+
+    assert len(asked) == len(set(asked)) == 127
+    assert asked == COLUMNS
+
+
+def test_the_export_is_cur_2_in_parquet_that_rewrites_its_month(plain: Synthesized) -> None:
+    export = _export(plain)
+    target = export["DestinationConfigurations"]["S3Destination"]
+
+    assert export["DataQuery"]["TableConfigurations"] == {
+        "COST_AND_USAGE_REPORT": {
+            "TIME_GRANULARITY": "DAILY",
+            "INCLUDE_RESOURCES": "TRUE",
+            "INCLUDE_SPLIT_COST_ALLOCATION_DATA": "TRUE",
+            "INCLUDE_MANUAL_DISCOUNT_COMPATIBILITY": "FALSE",
+        }
+    }
+    assert target["S3OutputConfigurations"] == {
+        "OutputType": "CUSTOM",
+        "Format": "PARQUET",
+        "Compression": "PARQUET",
+        "Overwrite": "OVERWRITE_REPORT",
+    }
+    assert target["S3Prefix"] == {"Fn::Join": ["", ["cur2/", {"Ref": "AWS::AccountId"}]]}
+
+
+def test_what_an_export_leaves_out_is_not_asked_for() -> None:
+    assert len(columns(_configured())) == 127
+    assert set(COLUMNS) - set(columns(_configured(resources=False))) == {"line_item_resource_id"}
+    assert set(COLUMNS) - set(columns(_configured(manual_discount=True))) == {"discount"}
+    split = set(COLUMNS) - set(columns(_configured(split_cost=False)))
+    assert len(split) == 11
+    assert all(name.startswith("split_line_item_") for name in split)
+
+
+def test_data_and_manifests_are_replicated_and_deletions_too(plain: Synthesized) -> None:
+    [bucket] = plain.resources("AWS::S3::Bucket", "Management").values()
+    [rule] = bucket["Properties"]["ReplicationConfiguration"]["Rules"]
+
+    assert rule["Status"] == "Enabled"
+    assert rule["Filter"] == {"Prefix": "cur2/"}, "data/ and metadata/ are both below"
+    assert rule["DeleteMarkerReplication"] == {"Status": "Enabled"}
+    assert rule["Destination"]["AccessControlTranslation"] == {"Owner": "Destination"}
+    assert rule["Destination"]["Account"] == {"Ref": "FinOpsAccountId"}
+    assert rule["Destination"]["Metrics"]["Status"] == "Enabled"
+    assert rule["Destination"]["ReplicationTime"] == {"Status": "Enabled", "Time": {"Minutes": 15}}
+
+
+def test_the_role_has_the_name_that_the_other_end_asks_for(plain: Synthesized) -> None:
+    [role] = plain.resources("AWS::IAM::Role", "Management").values()
+
+    assert role["Properties"]["RoleName"] == "finops-export-replication"
+
+
+def test_the_export_waits_for_the_right_to_write(plain: Synthesized) -> None:
+    [export] = plain.resources("AWS::BCMDataExports::Export", "Management").values()
+
+    assert any(name.startswith("SourceBucketPolicy") for name in export["DependsOn"])
+
+
+def test_direct_delivery_has_no_bucket_and_no_role(full: Synthesized) -> None:
+    target = _export(full)["DestinationConfigurations"]["S3Destination"]
+
+    assert not full.resources("AWS::S3::Bucket", "Management")
+    assert not full.resources("AWS::IAM::Role", "Management")
+    assert target["S3Bucket"] == {"Ref": "BillingBucketName"}
+    assert target["S3BucketOwner"] == {"Ref": "FinOpsAccountId"}
+
+
+def test_finops_may_read_the_organization_and_change_nothing(plain: Synthesized) -> None:
+    [policy] = plain.resources("AWS::Organizations::ResourcePolicy", "Management").values()
+    [statement] = policy["Properties"]["Content"]["Statement"]
+
+    assert all(re.match(r"organizations:(Describe|List)", action) for action in statement["Action"])
+    assert "FinOpsAccountId" in json.dumps(statement["Principal"])
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="no bash here")
+@pytest.mark.parametrize("arguments", [["--help"], []])
+def test_the_script_says_what_it_does(arguments: list[str]) -> None:
+    said = subprocess.run(
+        ["bash", str(SCRIPT), *arguments], capture_output=True, text=True, check=False
+    )
+
+    assert said.returncode == (0 if arguments else 2)
+    assert "usage: prepare-management-account.sh" in said.stdout + said.stderr
+
+
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="no shellcheck here")
+def test_shellcheck_finds_nothing() -> None:
+    said = subprocess.run(["shellcheck", str(SCRIPT)], capture_output=True, text=True, check=False)
+
+    assert said.stdout == ""

@@ -1,0 +1,121 @@
+"""The REST API: who gets in, and what is refused before a door is asked."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.infra.synthesis import Synthesized
+
+ROUTES = {
+    "GET /bills",
+    "GET /bills/{billing_period}/costs",
+    "GET /loads",
+    "POST /loads",
+    "GET /loads/{load_id}",
+    "GET /freshness",
+}
+
+
+def _methods(synthesized: Synthesized) -> dict[str, dict[str, Any]]:
+    resources = synthesized.templates["Api"]["Resources"]
+
+    def path(reference: dict[str, Any]) -> str:
+        if "Ref" not in reference:
+            return ""  # the root is an attribute of the API
+        part = resources[reference["Ref"]]["Properties"]
+        return f"{path(part['ParentId'])}/{part['PathPart']}"
+
+    return {
+        f"{method['Properties']['HttpMethod']} {path(method['Properties']['ResourceId'])}": method[
+            "Properties"
+        ]
+        for method in synthesized.resources("AWS::ApiGateway::Method").values()
+    }
+
+
+def _stage(synthesized: Synthesized) -> dict[str, Any]:
+    [stage] = synthesized.resources("AWS::ApiGateway::Stage").values()
+    properties: dict[str, Any] = stage["Properties"]
+    return properties
+
+
+def test_the_routes_are_those_of_the_product(plain: Synthesized) -> None:
+    assert set(_methods(plain)) == ROUTES
+
+
+@pytest.mark.parametrize("fixture", ["plain", "full"])
+def test_every_route_asks_for_a_token(fixture: str, request: pytest.FixtureRequest) -> None:
+    synthesized: Synthesized = request.getfixturevalue(fixture)
+    for route, method in _methods(synthesized).items():
+        if not route.startswith("OPTIONS"):
+            assert method["AuthorizationType"] == "COGNITO_USER_POOLS", route
+            assert "AuthorizerId" in method, route
+
+
+def test_every_route_is_validated(plain: Synthesized) -> None:
+    [validator] = plain.resources("AWS::ApiGateway::RequestValidator").values()
+
+    assert validator["Properties"]["ValidateRequestBody"] is True
+    assert validator["Properties"]["ValidateRequestParameters"] is True
+    assert all("RequestValidatorId" in method for method in _methods(plain).values())
+
+
+def test_a_load_is_started_with_a_manifest_key(plain: Synthesized) -> None:
+    [model] = plain.resources("AWS::ApiGateway::Model").values()
+    body = _methods(plain)["POST /loads"]["RequestModels"]["application/json"]
+
+    assert model["Properties"]["Schema"]["required"] == ["manifest_key"]
+    assert body["Ref"].startswith("RestApiManifest")
+
+
+def test_requests_are_throttled_logged_and_traced(plain: Synthesized) -> None:
+    stage = _stage(plain)
+    [settings] = stage["MethodSettings"]
+
+    assert stage["StageName"] == "v1"
+    assert stage["TracingEnabled"] is True
+    assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (50, 100)
+    assert settings["DataTraceEnabled"] is False
+    assert json.loads(stage["AccessLogSetting"]["Format"])["person"] == (
+        "$context.authorizer.claims.sub"
+    )
+
+
+def test_refusals_are_problems(plain: Synthesized) -> None:
+    refusals = plain.resources("AWS::ApiGateway::GatewayResponse").values()
+
+    assert len(refusals) == 10
+    for refusal in refusals:
+        properties = refusal["Properties"]
+        content_type = properties["ResponseParameters"]["gatewayresponse.header.Content-Type"]
+        problem = json.loads(properties["ResponseTemplates"]["application/json"])
+        assert content_type == "'application/problem+json'"
+        assert str(problem["status"]) == properties["StatusCode"]
+        assert problem["title"]
+
+
+def test_pages_of_other_origins_are_not_served_unless_named(
+    plain: Synthesized, full: Synthesized
+) -> None:
+    assert not any(route.startswith("OPTIONS") for route in _methods(plain))
+    asked = {route for route in _methods(full) if route.startswith("OPTIONS")}
+    assert {f"OPTIONS {route.partition(' ')[2]}" for route in ROUTES} <= asked
+    assert "https://finops.example.com" in json.dumps(_methods(full)["OPTIONS /bills"])
+    assert "'*'" not in json.dumps(_methods(full)["OPTIONS /bills"])
+
+
+def test_a_firewall_stands_in_front_where_asked(plain: Synthesized, full: Synthesized) -> None:
+    assert not plain.resources("AWS::WAFv2::WebACL")
+    [acl] = full.resources("AWS::WAFv2::WebACL").values()
+    assert [rule["Name"] for rule in acl["Properties"]["Rules"]] == ["common", "rate"]
+    assert len(full.resources("AWS::WAFv2::WebACLAssociation")) == 1
+
+
+def test_the_door_may_be_called_by_this_api_only(plain: Synthesized) -> None:
+    permissions = plain.resources("AWS::Lambda::Permission").values()
+
+    assert len(permissions) == 1
+    for permission in permissions:
+        assert permission["Properties"]["Principal"] == "apigateway.amazonaws.com"
+        assert "SourceArn" in permission["Properties"]

@@ -1,0 +1,202 @@
+"""Buckets and tables: closed, encrypted, restorable, and open to the payers as far as they need."""
+
+from typing import Any
+
+import pytest
+
+from tests.infra.synthesis import PAYERS, Synthesized
+
+
+@pytest.fixture(params=["plain", "full"])
+def synthesized(request: pytest.FixtureRequest) -> Synthesized:
+    made: Synthesized = request.getfixturevalue(request.param)
+    return made
+
+
+def _buckets(synthesized: Synthesized) -> dict[str, dict[str, Any]]:
+    return synthesized.resources("AWS::S3::Bucket") | synthesized.resources(
+        "AWS::S3::Bucket", "Management"
+    )
+
+
+def _statements(synthesized: Synthesized, stack: str, bucket: str) -> list[dict[str, Any]]:
+    return [
+        statement
+        for policy in synthesized.resources("AWS::S3::BucketPolicy", stack).values()
+        if policy["Properties"]["Bucket"]["Ref"] == bucket
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    ]
+
+
+def _bucket(synthesized: Synthesized, prefix: str) -> tuple[str, dict[str, Any]]:
+    [(name, bucket)] = (
+        (name, bucket)
+        for name, bucket in synthesized.resources("AWS::S3::Bucket", "Data").items()
+        if name.startswith(f"Data/{prefix}")
+    )
+    return name.partition("/")[2], bucket["Properties"]
+
+
+def test_every_bucket_is_closed_to_the_public(synthesized: Synthesized) -> None:
+    for name, bucket in _buckets(synthesized).items():
+        access = bucket["Properties"]["PublicAccessBlockConfiguration"]
+        assert len(access) == 4, name
+        assert all(access.values()), name
+
+
+def test_every_bucket_is_encrypted_and_kept_when_its_stack_goes(synthesized: Synthesized) -> None:
+    for name, bucket in _buckets(synthesized).items():
+        assert bucket["Properties"]["BucketEncryption"], name
+        assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+def test_every_bucket_refuses_what_is_not_tls(synthesized: Synthesized) -> None:
+    for name in _buckets(synthesized):
+        stack, _, id_ = name.partition("/")
+        denied = [
+            statement["Condition"]
+            for statement in _statements(synthesized, stack, id_)
+            if statement["Effect"] == "Deny" and statement["Principal"] == {"AWS": "*"}
+        ]
+        assert {"Bool": {"aws:SecureTransport": "false"}} in denied, name
+        assert {"NumericLessThan": {"s3:TlsVersion": 1.2}} in denied, name
+
+
+def test_bills_and_ledger_keep_versions_and_log_who_asked(plain: Synthesized) -> None:
+    for prefix in ("Billing", "Ledger"):
+        _, bucket = _bucket(plain, prefix)
+        assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert bucket["LoggingConfiguration"]["LogFilePrefix"] == f"{prefix.lower()}/"
+
+
+def test_the_scratch_of_a_load_is_gone_after_a_week(plain: Synthesized) -> None:
+    _, ledger = _bucket(plain, "Ledger")
+    [work] = (r for r in ledger["LifecycleConfiguration"]["Rules"] if r.get("Prefix") == "work/")
+
+    assert work["ExpirationInDays"] == 7
+    assert work["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+
+
+def test_nothing_else_in_bills_or_ledger_expires_while_it_is_current(plain: Synthesized) -> None:
+    for prefix in ("Billing", "Ledger"):
+        for rule in _bucket(plain, prefix)[1]["LifecycleConfiguration"]["Rules"]:
+            assert "ExpirationInDays" not in rule or rule.get("Prefix") == "work/"
+
+
+def test_broken_uploads_are_removed_everywhere(plain: Synthesized) -> None:
+    for name, bucket in _buckets(plain).items():
+        rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+        assert any("AbortIncompleteMultipartUpload" in rule for rule in rules), name
+
+
+def test_the_billing_bucket_tells_eventbridge(plain: Synthesized) -> None:
+    _, billing = _bucket(plain, "Billing")
+
+    assert billing["NotificationConfiguration"] == {
+        "EventBridgeConfiguration": {"EventBridgeEnabled": True}
+    }
+
+
+def test_data_exports_may_put_for_our_payers_only(plain: Synthesized) -> None:
+    id_, _ = _bucket(plain, "Billing")
+    [direct] = (s for s in _statements(plain, "Data", id_) if s.get("Sid") == "DirectDelivery")
+
+    assert direct["Principal"] == {"Service": "bcm-data-exports.amazonaws.com"}
+    assert direct["Action"] == "s3:PutObject"
+    assert direct["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": PAYERS},
+        "ArnLike": {
+            "aws:SourceArn": [
+                f"arn:aws:bcm-data-exports:us-east-1:{payer}:export/*" for payer in PAYERS
+            ]
+        },
+    }
+
+
+def test_replication_is_for_one_role_of_each_payer(plain: Synthesized) -> None:
+    id_, _ = _bucket(plain, "Billing")
+    [replication] = (s for s in _statements(plain, "Data", id_) if s.get("Sid") == "Replication")
+
+    assert replication["Principal"] == {"AWS": [f"arn:aws:iam::{payer}:root" for payer in PAYERS]}
+    assert replication["Condition"] == {
+        "ArnEquals": {
+            "aws:PrincipalArn": [
+                f"arn:aws:iam::{payer}:role/finops-export-replication" for payer in PAYERS
+            ]
+        }
+    }
+
+
+def test_without_payers_nobody_else_may_write_bills(local: Synthesized) -> None:
+    id_, _ = _bucket(local, "Billing")
+
+    assert {s["Effect"] for s in _statements(local, "Data", id_)} == {"Deny"}
+
+
+def test_every_table_can_be_restored_and_not_be_deleted(synthesized: Synthesized) -> None:
+    tables = synthesized.resources("AWS::DynamoDB::GlobalTable")
+
+    assert len(tables) == 2
+    for name, table in tables.items():
+        [replica] = table["Properties"]["Replicas"]
+        recovery = replica["PointInTimeRecoverySpecification"]
+        assert recovery["PointInTimeRecoveryEnabled"] is True, name
+        assert replica["DeletionProtectionEnabled"] is True, name
+        assert table["DeletionPolicy"] == "Retain", name
+        assert table["Properties"]["TimeToLiveSpecification"] == {
+            "AttributeName": "expires_at",
+            "Enabled": True,
+        }
+
+
+def test_loads_are_found_by_kind_and_by_place_and_bills_by_kind(plain: Synthesized) -> None:
+    indexes = {
+        name: {
+            index["IndexName"]: [key["AttributeName"] for key in index["KeySchema"]]
+            for index in table["Properties"]["GlobalSecondaryIndexes"]
+        }
+        for name, table in plain.resources("AWS::DynamoDB::GlobalTable").items()
+    }
+    loads, bills = (
+        next(indexes[name] for name in indexes if name.startswith(f"Data/{word}"))
+        for word in ("Loads", "Bills")
+    )
+
+    assert loads == {"by_kind": ["kind", "recorded_at"], "by_place": ["place", "recorded_at"]}
+    assert bills == {"by_kind": ["kind", "billing_period"]}
+
+
+def test_the_own_key_is_turned_over_and_used_by_ledger_tables_and_alarms(
+    full: Synthesized,
+) -> None:
+    [key] = full.resources("AWS::KMS::Key").values()
+    _, ledger = _bucket(full, "Ledger")
+    [rule] = ledger["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    tables = full.resources("AWS::DynamoDB::GlobalTable").values()
+    [topic] = full.resources("AWS::SNS::Topic").values()
+
+    assert key["Properties"]["EnableKeyRotation"] is True
+    assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    assert {table["Properties"]["SSESpecification"]["SSEType"] for table in tables} == {"KMS"}
+    assert "KmsMasterKeyId" in topic["Properties"]
+
+
+def test_the_own_key_serves_this_account_and_through_the_services_only(full: Synthesized) -> None:
+    [key] = full.resources("AWS::KMS::Key").values()
+    statements = key["Properties"]["KeyPolicy"]["Statement"]
+    [through] = (s for s in statements if s.get("Sid") == "ThroughTheServices")
+
+    assert through["Condition"] == {
+        "StringEquals": {
+            "kms:CallerAccount": "111122223333",
+            "kms:ViaService": ["s3.eu-west-1.amazonaws.com", "dynamodb.eu-west-1.amazonaws.com"],
+        }
+    }
+
+
+def test_bills_are_never_under_the_own_key(full: Synthesized) -> None:
+    """They come from other accounts, which would need rights to it."""
+    _, billing = _bucket(full, "Billing")
+    [rule] = billing["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+
+    assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
