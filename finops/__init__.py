@@ -1,1 +1,1 @@
-"""FinOps Center: every dollar of the AWS bill has an owner, and every number can say where it came from."""
+"""FinOps Center: every dollar of the AWS bill has an owner, and every number a source."""

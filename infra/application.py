@@ -22,8 +22,9 @@ def build(*, outdir: str | None = None, context: Mapping[str, Any] | None = None
     `python app.py` and the tests agree on every flag.
     """
     flags = json.loads((ROOT / "cdk.json").read_text())["context"]
-    outdir = outdir or os.environ.get("CDK_OUTDIR", "cdk.out")
-    app = App(outdir=outdir, context={**flags, **(context or {})})
+    said = json.loads(os.environ.get("CDK_CONTEXT_JSON") or "{}")
+    outdir = outdir or os.environ.get("CDK_OUTDIR") or "cdk.out"
+    app = App(outdir=outdir, context={**flags, **(context or {}), **said})
     settings = Settings.of(app.node)
     # A fixed environment: a table with its own key cannot be synthesized for any region.
     here = Environment(

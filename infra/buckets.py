@@ -89,9 +89,10 @@ class BillingBucket(Construct):
             access_logs=access_logs,
             access_logs_prefix="billing/",
             lifecycle_rules=[
-                # An export rewrites its month up to three times a day.
+                # An export rewrites its month up to three times a day. A load that failed can be
+                # redriven for two weeks, and then reads the versions it began with.
                 s3.LifecycleRule(
-                    noncurrent_version_expiration=ONE_MONTH,
+                    noncurrent_version_expiration=Duration.days(14),
                     abort_incomplete_multipart_upload_after=ONE_WEEK,
                 ),
                 s3.LifecycleRule(expired_object_delete_marker=True),

@@ -109,7 +109,7 @@ class S3Deliveries:
 
 
 class S3Ledger:
-    """`finops.usecases.ports.Ledger`; published objects are kept under *cache* for further questions."""
+    """`finops.usecases.ports.Ledger`; what is published is kept under *cache* for more questions."""
 
     def __init__(self, client: Any, bucket: str, cache: Path, cache_bytes: int = 2 << 30) -> None:
         self._client = client

@@ -257,18 +257,24 @@ def net_savings_plans(sums: Mapping[Key, _Sums]) -> dict[Key, _Sums]:
 
 
 def _residue_key(key: Key) -> Key:
+    # A residue belongs to no service, region or resource.
     return Key(
-        **{
-            **dict.fromkeys(Key._fields),  # a residue belongs to no service, region or resource
-            "billing_account_id": key.billing_account_id,
-            "billing_period": key.billing_period,
-            "billing_currency": key.billing_currency,
-            "sub_account_id": key.sub_account_id,
-            "charge_date": key.charge_date,
-            "invoice_id": key.invoice_id,
-            "charge_category": ChargeCategory.USAGE,
-            "line_item_type": NEGATION,
-        }
+        billing_account_id=key.billing_account_id,
+        billing_period=key.billing_period,
+        billing_currency=key.billing_currency,
+        sub_account_id=key.sub_account_id,
+        charge_date=key.charge_date,
+        charge_category=ChargeCategory.USAGE,
+        line_item_type=NEGATION,
+        service_code=None,
+        region_id=None,
+        resource_id=None,
+        invoice_id=key.invoice_id,
+        invoice_issuer_name=None,
+        billing_entity=None,
+        commitment_discount_id=None,
+        tags=None,
+        split_parent_resource_id=None,
     )
 
 

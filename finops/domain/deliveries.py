@@ -63,7 +63,7 @@ class Verdict(Frozen):
 def place_of(manifest_key: str) -> str:
     """The partition of the export: the same for every delivery of a month, in either layout.
 
-    >>> place_of("cur2/e/metadata/BILLING_PERIOD=2026-09/2026-09-21T09:41:00.000Z-ab-1/e-Manifest.json")
+    >>> place_of("cur2/e/metadata/BILLING_PERIOD=2026-09/2026-09-21T09:41:00.000Z-ab/e-Manifest.json")
     'cur2/e/metadata/BILLING_PERIOD=2026-09/e-Manifest.json'
     """
     return _ASSEMBLY.sub("/", _RUN.sub("/", f"/{manifest_key}")).lstrip("/")

@@ -7,6 +7,8 @@ from pathlib import Path
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
+Connection = duckdb.DuckDBPyConnection
+
 
 class Limits(BaseModel):
     """What a worker may use; beyond *memory_mb* the engine spills to *scratch*."""
@@ -19,7 +21,7 @@ class Limits(BaseModel):
 
 
 @contextmanager
-def connect(limits: Limits) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(limits: Limits) -> Iterator[Connection]:
     """A fresh in-memory database that never asks the network for anything."""
     spill = limits.scratch / "spill"
     spill.mkdir(parents=True, exist_ok=True)

@@ -230,12 +230,16 @@ def _without_plans(charges: str) -> str:
 
 
 def _with_residues() -> str:
-    zeros = ", ".join(f"0 AS {field}" for field in _DUSTY if not field.startswith("billed_cost"))
+    zeros = ", ".join(
+        f"{'NULL' if field == 'list_cost' else 0} AS {field}"
+        for field in _DUSTY
+        if not field.startswith("billed_cost")
+    )
     return f"""
         SELECT {KEYS}, bool_or(is_net) AS is_net, {_sums(["lines", *_DUSTY])} FROM (
             FROM {_without_plans("summed")}
             UNION ALL BY NAME
-            SELECT *, false AS is_net, 0 AS lines, {zeros.replace("0 AS list_cost,", "NULL AS list_cost,")}
+            SELECT *, false AS is_net, 0 AS lines, {zeros}
             FROM residues)
         GROUP BY ALL"""
 

@@ -87,10 +87,11 @@ def fetch(
     wanted = set(Lines(whole).used_columns())
     rows_before, rows = 0, 0
     spans: list[tuple[int, int]] = []
-    for group, path, dictionary, data, size, count, is_first in connection.execute(f"""
+    chunks = connection.execute(f"""
         SELECT row_group_id, path_in_schema, dictionary_page_offset, data_page_offset,
             total_compressed_size, row_group_num_rows, column_id = 0
-        FROM parquet_metadata({engine.text(str(local))}) ORDER BY row_group_id, column_id""").fetchall():
+        FROM parquet_metadata({engine.text(str(local))}) ORDER BY row_group_id, column_id""")
+    for group, path, dictionary, data, size, count, is_first in chunks.fetchall():
         if is_first and group < first:
             rows_before += count
         if is_first and first <= group < last:

@@ -13,10 +13,10 @@ NONE = "(none)"
 
 
 class Sums(NamedTuple):
-    """Rows of a page (dimensions, lines, costs in ticks), how many there are, and all of them summed."""
+    """Rows of a page (dimensions, lines, costs in ticks), their number in all, and their totals."""
 
     rows: list[tuple[Any, ...]]
-    count: int
+    number: int
     totals: list[tuple[Any, ...]]  # currency, lines, costs
 
 

@@ -142,7 +142,7 @@ def open_text(path: Path) -> Source:
         gzipped = packing(raw.read(4)) is Packing.GZIP
         raw.seek(0)
         try:
-            header, delimiter = _header(gzip.open(raw) if gzipped else raw)
+            header, delimiter = _header(gzip.GzipFile(fileobj=raw) if gzipped else raw)
         except (OSError, EOFError, UnicodeDecodeError) as error:
             raise RefusedError(f"{path.name} is no readable text file: {error}") from error
     columns = tuple(

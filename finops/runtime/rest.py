@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -43,11 +44,11 @@ def rest_api() -> APIGatewayRestResolver:
     """A resolver that validates by types and answers every error as a problem."""
     app = APIGatewayRestResolver(enable_validation=True)
 
-    @app.exception_handler(list(STATUSES))
+    @app.exception_handler(list(STATUSES))  # type: ignore[untyped-decorator]
     def explained(error: FinOpsError) -> Response[Any]:
         return problem(STATUSES[type(error)], error.detail, **error.members)
 
-    @app.exception_handler(RequestValidationError)
+    @app.exception_handler(RequestValidationError)  # type: ignore[untyped-decorator]
     def invalid(error: RequestValidationError) -> Response[Any]:
         wrong = [
             {"where": ".".join(map(str, one["loc"])), "what": one["msg"]} for one in error.errors()
@@ -55,7 +56,7 @@ def rest_api() -> APIGatewayRestResolver:
         told = "; ".join(f"{one['where']}: {one['what']}" for one in wrong)
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, told, errors=wrong)
 
-    @app.exception_handler(ValueError)
+    @app.exception_handler(ValueError)  # type: ignore[untyped-decorator]
     def malformed(error: ValueError) -> Response[Any]:
         logger.warning("malformed request", exc_info=error)
         return problem(HTTPStatus.BAD_REQUEST, "the request's body or parameters cannot be read")
@@ -70,8 +71,6 @@ def rest_api() -> APIGatewayRestResolver:
 
 def problem(status: HTTPStatus, detail: str, **members: Any) -> Response[Any]:
     """An error as RFC 9457 has it."""
-    import json
-
     body = {"type": "about:blank", "title": status.phrase, "status": status, "detail": detail}
     return Response(
         status_code=status, content_type=PROBLEM, body=json.dumps(body | members, default=str)
@@ -80,7 +79,8 @@ def problem(status: HTTPStatus, detail: str, **members: Any) -> Response[Any]:
 
 def roles(app: APIGatewayRestResolver) -> frozenset[str]:
     """The caller's roles, from the groups of the token that API Gateway has verified."""
-    claims = (app.current_event.request_context.authorizer or {}).get("claims") or {}
+    authorizer: Any = app.current_event.request_context.authorizer or {}
+    claims = authorizer.get("claims") or {}
     groups = str(claims.get("cognito:groups") or "").strip("[]")
     return frozenset(groups.replace(",", " ").split()) & frozenset(ROLES)
 
@@ -95,6 +95,13 @@ def wants_csv(app: APIGatewayRestResolver) -> bool:
     """Whether the caller asks for a table rather than for JSON."""
     headers = {name.lower(): value for name, value in (app.current_event.headers or {}).items()}
     return "text/csv" in (headers.get("accept") or "")
+
+
+def as_json(body: Any) -> Response[Any]:
+    """*body* as it is, past the resolver's own models."""
+    return Response(
+        status_code=HTTPStatus.OK, content_type="application/json", body=json.dumps(body)
+    )
 
 
 def as_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Response[Any]:

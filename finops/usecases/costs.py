@@ -68,14 +68,14 @@ def costs(
     offset = _offset(cursor, state)
     if query.needs_only_account_days:
         every = _from_account_days(query, asked, bills)
-        rows, count, totals = every.rows, len(every.rows), every.totals
-        page = rows[offset : None if limit is None else offset + limit]
+        count, totals = len(every.rows), every.totals
+        page = every.rows[offset : None if limit is None else offset + limit]
     else:
         page, count, totals = _from_ledger(query, asked, offset, limit, ledger, engine)
     shown = offset + len(page)
     return CostAnswer(
-        rows=tuple(page),
-        totals=tuple(totals),
+        rows=page,
+        totals=totals,
         bills=asked,
         next_cursor=_cursor(shown, state) if shown < count else None,
     )
@@ -179,16 +179,16 @@ def _from_ledger(
     limit: int | None,
     ledger: Ledger,
     engine: Engine,
-) -> tuple[list[Row], int, list[tuple[str | None, Row]]]:
+) -> tuple[tuple[Row, ...], int, tuple[tuple[str | None, Row], ...]]:
     files = [ledger.cached(key) for bill in asked for key in _files(bill, query, ledger)]
     if not files:
-        return [], 0, []
+        return (), 0, ()
     with engine() as summing:
         found = summing(files, query, offset=offset, limit=limit)
     width = len(query.by)
-    rows = [Row(of=row[:width], lines=row[width], costs=row[width + 1 :]) for row in found.rows]
-    totals = [(row[0], Row(of=(), lines=row[1], costs=row[2:])) for row in found.totals]
-    return rows, found.count, totals
+    rows = (Row(of=row[:width], lines=row[width], costs=row[width + 1 :]) for row in found.rows)
+    totals = ((row[0], Row(of=(), lines=row[1], costs=row[2:])) for row in found.totals)
+    return tuple(rows), found.number, tuple(totals)
 
 
 def _files(bill: Bill, query: CostQuery, ledger: Ledger) -> list[str]:

@@ -8,12 +8,10 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import duckdb
-
 from finops.domain.errors import RefusedError
 from finops.domain.loads import Frozen, Load, LoadedFile, LoadStatus
-from finops.ledger import engine, merging, parquet, reduction, sources
 from finops.domain.places import generation, work
+from finops.ledger import engine, merging, parquet, reduction, sources
 from finops.usecases.load_bill import refuse_load, scratch
 from finops.usecases.ports import Deliveries, Ledger, Loads
 
@@ -97,7 +95,7 @@ def _ranges(
                     lines += outline.rows
                     ranges += [(file.key, a, b) for a, b in outline.cut(lines_per_item)]
                 case _:
-                    # Text cannot be entered in the middle; AWS cuts it into parts of about 1 M lines.
+                    # Nobody can start in the middle of text; AWS cuts it every million lines or so.
                     ranges.append((file.key, None, None))
                     lines += file.size // 100
     return ranges, lines
@@ -143,7 +141,7 @@ def reduce_bill(
 
 
 def _source(
-    connection: duckdb.DuckDBPyConnection,
+    connection: engine.Connection,
     item: Item,
     file: LoadedFile,
     folder: Path,
@@ -165,7 +163,7 @@ def _source(
 def merge_bill(
     load: str, shard: int, *, loads: Loads, ledger: Ledger, limits: engine.Limits
 ) -> Outcome:
-    """Merge the partial charges of a share of the accounts into the ledger's files, and count them."""
+    """Merge the partial charges of a share of the accounts into the ledger's files."""
     if loads.get(load).status is LoadStatus.REFUSED:
         return Outcome(status=LoadStatus.REFUSED)
     plan = ledger.get_json(work(load, "plan.json"))
@@ -182,15 +180,11 @@ def merge_bill(
                     packed.write((merging.dumped(month) + "\n").encode())
         shutil.rmtree(folder / "spill", ignore_errors=True)
         with ThreadPoolExecutor(UPLOADS) as pool:
-            list(
-                pool.map(
-                    lambda file: ledger.put(
-                        f"{generation(file.billing_account_id, file.billing_period, load)}/{file.name}",
-                        file.path,
-                    ),
-                    merged.files,
-                )
-            )
+            keys = [
+                f"{generation(file.billing_account_id, file.billing_period, load)}/{file.name}"
+                for file in merged.files
+            ]
+            list(pool.map(ledger.put, keys, [file.path for file in merged.files]))
         ledger.put(work(load, f"merged/{shard}.accounts.jsonl.gz"), accounts)
     told = {
         "summaries": [summary.model_dump() for summary in merged.summaries],

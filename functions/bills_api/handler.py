@@ -19,12 +19,14 @@ from finops.runtime.rest import (
     LOAD_THE_BILL,
     SEE_THE_BILL,
     as_csv,
+    as_json,
     must_be_one_of,
     rest_api,
     wants_csv,
 )
 from finops.usecases import views
 from finops.usecases.costs import costs
+from finops.usecases.ports import Page
 
 MOST = 10_000  # rows a page: what stays below the size of an answer that API Gateway carries
 
@@ -53,10 +55,10 @@ def get_bills(
     """Each payer's months, newest first, with their totals and how fresh they are."""
     must_be_one_of(app, SEE_THE_BILL, "the whole bill")
     if billing_period is not None:
-        found = wiring.bills().in_period(BillingPeriod(billing_period))
-        token = None
+        page = Page(wiring.bills().in_period(BillingPeriod(billing_period)), None)
     else:
-        found, token = wiring.bills().all(limit, cursor)
+        page = wiring.bills().all(limit, cursor)
+    found, token = page
     shown = [views.bill(bill) for bill in found if payer_id in (None, bill.billing_account_id)]
     return {"items": shown, "next_cursor": token}
 
@@ -76,11 +78,12 @@ def get_costs(
     payer_id: Annotated[str | None, Query(description="Only this payer")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST, description="Rows a page")] = 1000,
     cursor: Cursor = None,
-) -> Response[Any] | dict[str, Any]:
+) -> Response[Any]:
     """Costs summed by any dimensions, with the total of all rows.
 
-    Every dimension is also a filter of its own name (`account=444455556666`); an empty value asks for
-    the charges that have none. Costs are decimal text, each cost apart; CSV by `Accept: text/csv`.
+    Every dimension is also a filter of its own name (`account=444455556666`); an empty value asks
+    for the charges that have none. Costs are decimal text, each cost apart; CSV by
+    `Accept: text/csv`.
     """
     must_be_one_of(app, SEE_THE_BILL, "the whole bill")
     asked = app.current_event.query_string_parameters or {}
@@ -97,7 +100,7 @@ def get_costs(
         engine=wiring.engine,
     )
     if not wants_csv(app):
-        return views.answer(query, found)
+        return as_json(views.answer(query, found))
     table = as_csv(*views.table(query, found))
     if found.next_cursor is not None:
         table.headers["X-Next-Cursor"] = found.next_cursor

@@ -4,6 +4,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.parser import BaseModel, event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import Field
 
 from finops.runtime import wiring
 from finops.runtime.observability import count, logger, metrics
@@ -12,7 +13,7 @@ from finops.usecases.load_bill import fail_load
 
 class Step(BaseModel):
     manifest_key: str
-    input: dict[str, Any] = {}
+    input: dict[str, Any] = Field(default_factory=dict)
 
 
 @logger.inject_lambda_context

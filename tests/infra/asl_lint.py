@@ -14,7 +14,7 @@ from typing import Any
 import botocore.session
 from botocore.model import OperationModel
 from jsonata import Jsonata
-from jsonpath_ng.ext import parse as parse_jsonpath
+from jsonpath_ng.ext.parser import ExtentedJsonPathParser
 from statelint.linter import Linter
 
 State = dict[str, Any]
@@ -237,7 +237,7 @@ def _jsonpath(path: str, state: State) -> Iterator[str]:
                 yield f"{path}{where}: {value} is not closed"
             continue
         try:
-            parse_jsonpath(value)
+            ExtentedJsonPathParser().parse(value)
         except Exception:  # noqa: BLE001,RUF100 - its parser raises bare Exceptions
             yield f"{path}{where}: {value} is no JSONPath"
 

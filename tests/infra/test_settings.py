@@ -13,6 +13,7 @@ from tests.infra.synthesis import Synthesized
 
 ROOT = Path(__file__).parent.parent.parent
 CONTEXT = json.loads((ROOT / "cdk.json").read_text())["context"]
+UNBUNDLED: dict[str, Any] = {"aws:cdk:bundling-stacks": []}
 OUTPUTS = {
     *("BillingBucketName", "LedgerBucketName", "LoadsTableName", "BillsTableName"),
     *("UserPoolId", "UserPoolClientId", "ApiUrl", "LoadBillArn"),
@@ -64,7 +65,7 @@ def test_the_context_of_the_command_wins_over_cdk_json(
 ) -> None:
     monkeypatch.setenv("CDK_CONTEXT_JSON", json.dumps({"keep_days": "9", "local": "true"}))
 
-    app = build(outdir=str(tmp_path))
+    app = build(outdir=str(tmp_path), context=UNBUNDLED)
 
     assert Settings.of(app.node).keep_days == 9
     assert Settings.of(app.node).local is True
@@ -75,7 +76,7 @@ def test_the_templates_go_where_the_environment_says(
 ) -> None:
     monkeypatch.setenv("CDK_OUTDIR", str(tmp_path / "here"))
 
-    app = build(context={"local": True})
+    app = build(context={**UNBUNDLED, "local": True})
 
     assert app.outdir == str(tmp_path / "here")
 

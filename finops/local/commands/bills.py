@@ -273,10 +273,10 @@ def _show_bill(answer: Mapping[str, Any], by: str) -> None:
         )
     screen.console.print(table)
     for fresh in answer["freshness"]:
+        final = "final" if fresh["is_final"] else "not final yet"
         screen.console.print(
-            f"[dim]Payer {fresh['payer_id']}: delivered {fresh['last_delivery'][:16]}, complete "
-            f"through {fresh['complete_through']}, "
-            f"{'final' if fresh['is_final'] else 'not final yet'}; {answer['currency'] or 'no one currency'}[/dim]"
+            f"[dim]Payer {screen.plain(fresh['payer_id'])}: delivered {fresh['last_delivery'][:16]}, "
+            f"complete through {fresh['complete_through']}, {final}[/dim]"
         )
 
 
