@@ -5,6 +5,7 @@ Imports come before the clock starts; what a process held at most includes them.
 
 import json
 import resource
+import shutil
 import sys
 import tempfile
 import time
@@ -57,9 +58,40 @@ def decode(batches: list[tuple[list[str], str]], threads: int) -> Work:
     return lambda: peers.decode([file for files, _ in _paths(batches) for file in files], threads)
 
 
+def cut_finops(files: list[str], pieces: int, folder: str, threads: int) -> Work:
+    """Partials of about equal ranges of rows, *pieces* in all."""
+    import duckdb
+
+    from finops.ledger import engine, reduction, sources
+
+    def work() -> None:
+        rows = [_rows(duckdb, file) for file in files]
+        step = -(-sum(rows) // pieces)
+        made = 0
+        with tempfile.TemporaryDirectory() as scratch:
+            limits = engine.Limits(scratch=Path(scratch), threads=threads)
+            for file, count in zip(files, rows, strict=True):
+                for first in range(0, count, step):
+                    with engine.connect(limits) as connection:
+                        whole = sources.open_parquet(connection, Path(file))
+                        part = whole.model_copy(
+                            update={"first_row": first, "rows": min(step, count - first)}
+                        )
+                        reduction.reduce(connection, part, [Path(folder) / f"{made:04}.parquet"])
+                    made += 1
+
+    return work
+
+
+def _rows(duckdb: Any, file: str) -> int:
+    return int(duckdb.execute(f"SELECT count(*) FROM '{file}'").fetchone()[0])
+
+
 def merge_finops(partials: list[str], target: str, threads: int, memory_mb: int = 600) -> Work:
     """The product's merge, to the ledger's files."""
     from finops.ledger import engine, merging
+
+    shutil.rmtree(target, ignore_errors=True)
 
     def work() -> int:
         with tempfile.TemporaryDirectory() as scratch:
@@ -80,6 +112,7 @@ def merge_duckdb(
 
     from benchmarks.peers import KEYS, SUMS
 
+    shutil.rmtree(target, ignore_errors=True)
     keys, ordered = ", ".join(KEYS), ", ".join(f"{key} NULLS LAST" for key in KEYS)
     sums = ", ".join(f"sum({name})::BIGINT AS {name}" for name in SUMS)
     listed = ", ".join(f"'{partial}'" for partial in partials)
@@ -125,6 +158,7 @@ CONTENDERS: dict[str, Callable[..., Work]] = {
     "reduce_duckdb": reduce_duckdb,
     "reduce_polars": reduce_polars,
     "decode": decode,
+    "cut_finops": cut_finops,
     "merge_finops": merge_finops,
     "merge_duckdb": merge_duckdb,
 }

@@ -44,7 +44,7 @@ def compare(files: Sequence[Path], out: Path, *, rounds: int) -> str:
     """A table of the same partials made by each, with one thread and with two."""
     rows: list[list[object]] = []
     for threads in (1, 2):
-        contenders = {
+        contenders: dict[str, dict[str, Any]] = {
             who: {"contender": name, "batches": by_file(files, out, who), "threads": threads}
             for who, name in (
                 ("FinOps Center", "reduce_finops"),

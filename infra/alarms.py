@@ -20,7 +20,7 @@ from infra.tables import FinOpsTable
 
 FIVE_MINUTES = Duration.minutes(5)
 LATE_AFTER_HOURS = 36
-PUBLISHED = "BillsPublished"  # the metric publish_load adds for each bill it switches
+PUBLISHED = "LoadsPublished"  # the metric of publish_load for a bill that readers now see
 
 
 class Alarms(Construct):

@@ -54,7 +54,7 @@ class Bills(Construct):
             "BILLS_TABLE": bills.table.table_name,
         }
         steps = {
-            "FindDelivery": self._find_delivery(settings.wait_seconds),
+            "FindDelivery": self._find_delivery(settings),
             "PlanLoad": self._plan_load(settings.max_lines_per_item),
             "ReduceBill": self._reduce_bill(),
             "MergeBill": self._merge_bill(),
@@ -87,44 +87,38 @@ class Bills(Construct):
 
     # The steps of load_bill --------------------------------------------------------------------
 
-    def _find_delivery(self, wait_seconds: int) -> FinOpsFunction:
+    def _find_delivery(self, settings: Settings) -> FinOpsFunction:
         door = FinOpsFunction(
             self,
             "find_delivery",
             layers=self._layers.core,
             environment={
-                **self._tell("BILLING_BUCKET", "LEDGER_BUCKET", "LOADS_TABLE", "BILLS_TABLE"),
-                "WAIT_SECONDS": str(wait_seconds),
+                **self._tell("BILLING_BUCKET", "LOADS_TABLE"),
+                "WAIT_SECONDS": str(settings.wait_seconds),
+                "QUIET_SECONDS": str(settings.quiet_seconds),
             },
         )
         self._billing.allow_read(door.rights)
-        self._ledger.allow(
-            door.rights, "KeepLoads", "s3:GetObject", "s3:PutObject", under=["loads/"]
-        )
-        self._loads.allow(
-            door.rights,
-            "Loads",
-            *("GetItem", "PutItem", "UpdateItem", "Query"),
-            indexes=("by_place",),
-        )
-        self._bills.allow(door.rights, "Bills", "GetItem", "Query")
+        self._loads.allow(door.rights, "GetItem", "UpdateItem", indexes=("by_place",))
         return door
 
     def _plan_load(self, max_lines_per_item: int) -> FinOpsFunction:
+        memory_mb = 1024
         door = FinOpsFunction(
             self,
             "plan_load",
             layers=self._layers.analytics,
             environment={
-                **self._tell("BILLING_BUCKET", "LEDGER_BUCKET", "LOADS_TABLE", "BILLS_TABLE"),
+                **self._tell("BILLING_BUCKET", "LEDGER_BUCKET", "LOADS_TABLE"),
+                **engine(memory_mb),
                 "MAX_LINES_PER_ITEM": str(max_lines_per_item),
             },
-            memory_mb=1024,
+            memory_mb=memory_mb,
             timeout_seconds=120,
         )
-        self._billing.allow_read(door.rights)
-        self._ledger.allow(door.rights, "WritePlan", "s3:PutObject", under=["work/"])
-        self._loads.allow(door.rights, "Loads", "GetItem", "UpdateItem")
+        self._billing.allow_read(door.rights, versions=True)
+        self._ledger.allow_write(door.rights, "work/")
+        self._loads.allow(door.rights, "GetItem", "UpdateItem")
         return door
 
     def _reduce_bill(self) -> FinOpsFunction:
@@ -140,11 +134,9 @@ class Bills(Construct):
             timeout_seconds=900,
             scratch_mb=4096,
         )
-        self._billing.allow_read(door.rights)
-        self._ledger.allow(
-            door.rights, "KeepPartials", "s3:GetObject", "s3:PutObject", under=["work/"]
-        )
-        self._loads.allow(door.rights, "Loads", "UpdateItem")
+        self._billing.allow_read(door.rights, versions=True)
+        self._ledger.allow_write(door.rights, "work/")
+        self._loads.allow(door.rights, "GetItem", "UpdateItem")
         return door
 
     def _merge_bill(self) -> FinOpsFunction:
@@ -152,19 +144,14 @@ class Bills(Construct):
             self,
             "merge_bill",
             layers=self._layers.analytics,
-            environment={
-                **self._tell("LEDGER_BUCKET", "LOADS_TABLE", "BILLS_TABLE"),
-                **engine(WORKER_MB),
-            },
+            environment={**self._tell("LEDGER_BUCKET", "LOADS_TABLE"), **engine(WORKER_MB)},
             memory_mb=WORKER_MB,
             timeout_seconds=900,
             scratch_mb=10_240,
         )
-        self._ledger.allow_list(door.rights)
-        self._ledger.allow(
-            door.rights, "WriteLedger", "s3:GetObject", "s3:PutObject", under=["work/", "ledger/"]
-        )
-        self._loads.allow(door.rights, "Loads", "GetItem")
+        self._ledger.allow_read(door.rights, "work/")
+        self._ledger.allow_write(door.rights, "work/", "ledger/")
+        self._loads.allow(door.rights, "GetItem")
         return door
 
     def _check_load(self) -> FinOpsFunction:
@@ -172,19 +159,13 @@ class Bills(Construct):
             self,
             "check_load",
             layers=self._layers.core,
-            environment=self._tell("LEDGER_BUCKET", "LOADS_TABLE", "BILLS_TABLE"),
+            environment=self._tell("LEDGER_BUCKET", "LOADS_TABLE"),
             memory_mb=1024,
             timeout_seconds=300,
         )
-        self._ledger.allow_list(door.rights)
-        self._ledger.allow(
-            door.rights,
-            "CheckLedger",
-            *("s3:GetObject", "s3:PutObject"),
-            under=["work/", "ledger/", "loads/"],
-        )
-        self._loads.allow(door.rights, "Loads", "GetItem", "UpdateItem")
-        self._bills.allow(door.rights, "Bills", "GetItem", "Query")
+        self._ledger.allow_read(door.rights, "work/")
+        self._ledger.allow_write(door.rights, "ledger/")
+        self._loads.allow(door.rights, "GetItem", "UpdateItem")
         return door
 
     def _publish_load(self) -> FinOpsFunction:
@@ -197,15 +178,9 @@ class Bills(Construct):
             timeout_seconds=300,
         )
         self._billing.allow_read(door.rights)
-        self._ledger.allow(
-            door.rights, "ReadLedger", "s3:GetObject", under=["work/", "ledger/", "loads/"]
-        )
-        self._loads.allow(door.rights, "Loads", "GetItem", "UpdateItem", "Query")
-        self._bills.allow(
-            door.rights,
-            "Bills",
-            *("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"),
-        )
+        self._ledger.allow_read(door.rights, "work/", "ledger/")
+        self._loads.allow(door.rights, "GetItem", "UpdateItem")
+        self._bills.allow(door.rights, "GetItem", "Query", "PutItem", "BatchWriteItem")
         return door
 
     def _fail_load(self) -> FinOpsFunction:
@@ -213,10 +188,10 @@ class Bills(Construct):
             self,
             "fail_load",
             layers=self._layers.core,
-            environment=self._tell("BILLING_BUCKET", "LEDGER_BUCKET", "LOADS_TABLE", "BILLS_TABLE"),
+            environment=self._tell("BILLING_BUCKET", "LOADS_TABLE"),
         )
         self._billing.allow_read(door.rights)
-        self._loads.allow(door.rights, "Loads", "GetItem", "UpdateItem")
+        self._loads.allow(door.rights, "GetItem", "UpdateItem")
         return door
 
     # What is done every day --------------------------------------------------------------------
@@ -227,13 +202,13 @@ class Bills(Construct):
             "sweep_deliveries",
             layers=self._layers.core,
             environment={
-                **self._tell("BILLING_BUCKET", "LEDGER_BUCKET", "LOADS_TABLE"),
+                **self._tell("BILLING_BUCKET", "LOADS_TABLE"),
                 "LOAD_BILL_ARN": self.load_bill.machine.state_machine_arn,
             },
             timeout_seconds=300,
         )
         self._billing.allow_read(door.rights)
-        self._loads.allow(door.rights, "Loads", "GetItem", "Query", indexes=("by_kind", "by_place"))
+        self._loads.allow(door.rights, indexes=("by_place",))
         self.load_bill.allow_start(door.rights)
         return door
 
@@ -248,12 +223,9 @@ class Bills(Construct):
             },
             timeout_seconds=300,
         )
-        self._ledger.allow_list(door.rights)
-        self._ledger.allow(
-            door.rights, "DeleteGenerations", "s3:DeleteObject", under=["ledger/", "work/"]
-        )
-        self._loads.allow(door.rights, "Loads", "Query", "UpdateItem", indexes=("by_kind",))
-        self._bills.allow(door.rights, "Bills", "Query", "DeleteItem", indexes=("by_kind",))
+        self._ledger.allow_delete(door.rights, "ledger/")
+        self._loads.allow(door.rights, "GetItem")
+        self._bills.allow(door.rights, "Query", "BatchWriteItem", indexes=("by_kind",))
         return door
 
     # What starts load_bill ---------------------------------------------------------------------
@@ -336,7 +308,7 @@ class LoadBill(Construct):
             "lambda:InvokeFunction",
             on=[door.function.function_arn for door in steps.values()],
         )
-        ledger.allow(rights, "ReadItems", "s3:GetObject", under=["work/"])
+        ledger.allow_read(rights, "work/")
         notices.allow_put(rights)
         rights.allow(
             "DeliverLogs",

@@ -4,7 +4,7 @@ from aws_cdk import aws_apigateway as apigateway
 from constructs import Construct
 
 from infra.bills import LoadBill
-from infra.buckets import BillingBucket, LedgerBucket
+from infra.buckets import LedgerBucket
 from infra.functions import FinOpsFunction, engine
 from infra.layers import Layers
 from infra.rest import Rest
@@ -23,7 +23,6 @@ class BillsApi(Construct):
         *,
         rest: Rest,
         layers: Layers,
-        billing: BillingBucket,
         ledger: LedgerBucket,
         loads: FinOpsTable,
         bills: FinOpsTable,
@@ -38,7 +37,6 @@ class BillsApi(Construct):
                 "LEDGER_BUCKET": ledger.bucket.bucket_name,
                 "LOADS_TABLE": loads.table.table_name,
                 "BILLS_TABLE": bills.table.table_name,
-                "BILLING_BUCKET": billing.bucket.bucket_name,
                 "LOAD_BILL_ARN": load_bill.machine.state_machine_arn,
                 **engine(MEMORY_MB),
             },
@@ -47,10 +45,9 @@ class BillsApi(Construct):
             scratch_mb=4096,
         )
         rights = self.door.rights
-        ledger.allow_list(rights)
-        ledger.allow(rights, "ReadLedger", "s3:GetObject", under=["ledger/", "loads/"])
-        loads.allow(rights, "Loads", "GetItem", "Query", indexes=("by_kind", "by_place"))
-        bills.allow(rights, "Bills", "GetItem", "Query", indexes=("by_kind",))
+        ledger.allow_read(rights, "ledger/")
+        loads.allow(rights, "GetItem", indexes=("by_kind",))
+        bills.allow(rights, "GetItem", "Query", indexes=("by_kind",))
         load_bill.allow_start(rights)
 
         rest.route("GET", "bills", self.door)

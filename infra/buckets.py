@@ -106,13 +106,13 @@ class BillingBucket(Construct):
             self._accept_direct_delivery(payers)
             self._accept_replication(payers)
 
-    def allow_read(self, rights: Rights) -> None:
-        """List deliveries and read them, also the versions a load began with."""
+    def allow_read(self, rights: Rights, *, versions: bool = False) -> None:
+        """Read deliveries, with *versions* also as they were when a load began."""
+        # Who may not list is told 403, not 404, of an object that is not there.
         rights.allow("ListDeliveries", "s3:ListBucket", on=[self.bucket.bucket_arn])
         rights.allow(
             "ReadDeliveries",
-            "s3:GetObject",
-            "s3:GetObjectVersion",
+            *("s3:GetObject", "s3:GetObjectVersion") if versions else ("s3:GetObject",),
             on=[self.bucket.arn_for_objects("*")],
             why="Payers choose the keys of their exports.",
         )
@@ -192,15 +192,25 @@ class LedgerBucket(Construct):
             ],
         )
 
-    def allow_list(self, rights: Rights) -> None:
-        """List the whole bucket; without it a missing object would be a 403, not a 404."""
+    def allow_read(self, rights: Rights, *under: str) -> None:
+        """Read the objects under these prefixes."""
+        # Who may not list is told 403, not 404, of an object that is not there.
         rights.allow("ListLedger", "s3:ListBucket", on=[self.bucket.bucket_arn])
+        self._allow(rights, "ReadLedger", "s3:GetObject", under)
 
-    def allow(self, rights: Rights, sid: str, *actions: str, under: Sequence[str]) -> None:
-        """*actions* on the objects under these prefixes."""
+    def allow_write(self, rights: Rights, *under: str) -> None:
+        """Write objects under these prefixes."""
+        self._allow(rights, "WriteLedger", "s3:PutObject", under)
+
+    def allow_delete(self, rights: Rights, *under: str) -> None:
+        """Find the objects under these prefixes, and delete them."""
+        rights.allow("ListLedger", "s3:ListBucket", on=[self.bucket.bucket_arn])
+        self._allow(rights, "DeleteFromLedger", "s3:DeleteObject", under)
+
+    def _allow(self, rights: Rights, sid: str, action: str, under: Sequence[str]) -> None:
         rights.allow(
             sid,
-            *actions,
+            action,
             on=[self.bucket.arn_for_objects(f"{prefix}*") for prefix in under],
             why="Objects are named by load, month and account.",
         )

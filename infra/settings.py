@@ -56,6 +56,7 @@ class Settings:
     keep_days: int
     max_concurrency: int
     wait_seconds: int
+    quiet_seconds: int
     max_lines_per_item: int
     export: Export
 
@@ -80,6 +81,7 @@ class Settings:
             # One machine has few lanes, and nobody waits a minute for a file on the same disk.
             max_concurrency=2 if local else read.number("max_concurrency"),
             wait_seconds=2 if local else read.number("wait_seconds"),
+            quiet_seconds=2 if local else read.number("quiet_seconds"),
             max_lines_per_item=read.number("max_lines_per_item"),
             export=Export(
                 delivery=Delivery(read.text("delivery")),

@@ -127,7 +127,6 @@ class Api(Stack):
             "BillsApi",
             rest=self.rest,
             layers=Layers(self, "Layers", local=settings.local),
-            billing=data.billing,
             ledger=data.ledger,
             loads=data.loads,
             bills=data.bills,

@@ -53,18 +53,15 @@ class FinOpsTable(Construct):
             ],
         )
 
-    def allow(
-        self, rights: Rights, sid: str, *operations: str, indexes: tuple[str, ...] = ()
-    ) -> None:
+    def allow(self, rights: Rights, *operations: str, indexes: tuple[str, ...] = ()) -> None:
         """*operations* (`"GetItem"`) on the table, and `Query` on the indexes named."""
-        rights.allow(sid, *_actions(operations), on=[self.table.table_arn])
+        name = self.node.id
+        if operations:
+            actions = [f"dynamodb:{operation}" for operation in operations]
+            rights.allow(name, *actions, on=[self.table.table_arn])
         if indexes:
-            arns = [f"{self.table.table_arn}/index/{name}" for name in indexes]
-            rights.allow(f"{sid}Index", "dynamodb:Query", on=arns)
-
-
-def _actions(operations: tuple[str, ...]) -> list[str]:
-    return [f"dynamodb:{operation}" for operation in operations]
+            arns = [f"{self.table.table_arn}/index/{index}" for index in indexes]
+            rights.allow(f"{name}Index", "dynamodb:Query", on=arns)
 
 
 def _text(name: str) -> dynamodb.Attribute:

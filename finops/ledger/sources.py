@@ -145,6 +145,8 @@ def open_text(path: Path) -> Source:
             header, delimiter = _header(gzip.GzipFile(fileobj=raw) if gzipped else raw)
         except (OSError, EOFError, UnicodeDecodeError) as error:
             raise RefusedError(f"{path.name} is no readable text file: {error}") from error
+        except RefusedError as error:
+            raise RefusedError(f"{path.name}: {error.detail}") from error
     columns = tuple(
         Column(title=title, name=name, type="VARCHAR")
         for title, name in zip(header, _unique(header), strict=True)
@@ -188,7 +190,7 @@ def _header(raw: IO[bytes] | gzip.GzipFile) -> tuple[list[str], str]:
     first = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="").readline()
     delimiter = max(DELIMITERS, key=first.count)
     if not first.count(delimiter):
-        raise RefusedError("the file's first line names no columns; a bill in CSV starts with them")
+        raise RefusedError("its first line names no columns; a bill in CSV starts with them")
     if delimiter == "\x01":
         return first.rstrip("\r\n").split(delimiter), delimiter
     return next(csv.reader([first], delimiter=delimiter)), delimiter

@@ -8,6 +8,8 @@ from botocore.exceptions import BotoCoreError
 from finops.domain.errors import FinOpsError
 from finops.local import screen
 from finops.local.commands import bills, local
+from finops.local.commands.demo import demo
+from finops.local.commands.sample import sample
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -15,6 +17,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Every dollar of the AWS bill, to the last digit.",
 )
+app.command()(demo)
+app.command()(sample)
 app.command()(bills.load)
 app.command()(bills.bill)
 app.add_typer(bills.loads, name="loads")

@@ -2,12 +2,17 @@
 
 import json
 import sys
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
+
+from finops.domain.errors import InvalidError
 
 # For `def command(as_json: Json = False, profile: Profile = None)`.
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
@@ -16,7 +21,12 @@ Profile = Annotated[
     typer.Option(help="An AWS profile: speak to the installation there, not on this machine."),
 ]
 
-console = Console(highlight=False)
+Choice = TypeVar("Choice", bound=str)
+
+LONG = ("Which", "File", "Resource", "Tags", "Commitment")
+WIDTH = 110  # of what goes to a file or a pipe, which says none
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
 # What is under way goes to stderr, so that an answer can be piped.
 aside = Console(stderr=True, highlight=False)
 
@@ -46,6 +56,16 @@ def facts(said: Mapping[str, Any]) -> None:
         console.print(f"[bold]{name:<{width}}[/bold]  {escape(value)}", soft_wrap=True)
 
 
+def table(title: str | None, *names: str, right: Sequence[str] = ()) -> Table:
+    """An empty table; the columns named in *right* hold numbers, those in `LONG` may wrap."""
+    made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in names:
+        made.add_column(name, overflow="fold", no_wrap=name not in LONG)
+    for name in right:
+        made.add_column(name, justify="right", no_wrap=True)
+    return made
+
+
 def money(amount: str | None) -> str:
     """Decimal text for reading: thousands apart, no decimals that are all zero beyond cents.
 
@@ -60,6 +80,26 @@ def money(amount: str | None) -> str:
     return f"{sign}{int(whole.lstrip('-') or 0):,}.{kept}"
 
 
+def cents(amount: str | None) -> str:
+    """Decimal text for a table: rounded to cents, but never to nothing.
+
+    >>> cents("1234.5678901234"), cents("-0.0000000676"), cents("0.0000000000")
+    ('1,234.57', '-0.0000000676', '0.00')
+    """
+    if amount is None:
+        return ""
+    rounded = Decimal(amount).quantize(Decimal("0.01"))
+    return money(amount) if not rounded and Decimal(amount) else f"{rounded:,.2f}"
+
+
 def plain(said: str) -> str:
     """Text that is shown as it is, whatever it looks like."""
     return escape(said)
+
+
+def one_of(name: str, said: str, allowed: tuple[Choice, ...]) -> Choice:
+    """*said*, where it is one of *allowed*. Raises InvalidError."""
+    for choice in allowed:
+        if choice == said:
+            return choice
+    raise InvalidError(f"{name} is {said!r}; it can be {' or '.join(allowed)}")

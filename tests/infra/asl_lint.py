@@ -14,7 +14,7 @@ from typing import Any
 import botocore.session
 from botocore.model import OperationModel
 from jsonata import Jsonata
-from jsonpath_ng.ext.parser import ExtentedJsonPathParser
+from jsonpath_ng.ext.parser import ExtendedJsonPathParser
 from statelint.linter import Linter
 
 State = dict[str, Any]
@@ -202,10 +202,10 @@ def _resource(path: str, state: State) -> Iterator[str]:
         operation = _operation(service, action[:1].upper() + action[1:])
     elif match and match[2] in INTEGRATIONS:
         operation = _operation(*INTEGRATIONS[match[2]])
-    if operation is None or operation.input_shape is None:
+    shape = operation.input_shape if operation else None
+    if operation is None or shape is None:
         yield f"{path}: {resource} is no integration"
         return
-    shape = operation.input_shape
     arguments = state.get("Arguments", state.get("Parameters", {}))
     given = {_first_up(name.removesuffix(".$")) for name in arguments}
     needed = {_first_up(name) for name in shape.required_members}
@@ -237,7 +237,7 @@ def _jsonpath(path: str, state: State) -> Iterator[str]:
                 yield f"{path}{where}: {value} is not closed"
             continue
         try:
-            ExtentedJsonPathParser().parse(value)
+            ExtendedJsonPathParser().parse(value)
         except Exception:  # noqa: BLE001,RUF100 - its parser raises bare Exceptions
             yield f"{path}{where}: {value} is no JSONPath"
 

@@ -51,7 +51,7 @@ def test_dead_letters_and_errors_of_the_api_are_heard_of(plain: Synthesized) -> 
 def test_data_is_late_when_nothing_was_published_for_36_hours(plain: Synthesized) -> None:
     [late] = [alarm for alarm in _alarms(plain) if alarm["Namespace"] == "FinOpsCenter"]
 
-    assert late["MetricName"] == "BillsPublished"
+    assert late["MetricName"] == "LoadsPublished"
     assert late["Dimensions"] == [{"Name": "service", "Value": "publish_load"}]
     assert late["Period"] * late["EvaluationPeriods"] == 36 * 3600
     assert (late["ComparisonOperator"], late["Threshold"]) == ("LessThanThreshold", 1)

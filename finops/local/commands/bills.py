@@ -9,12 +9,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from finops.domain.errors import FinOpsError
 from finops.domain.loads import UNDER_WAY
 from finops.local import machine, screen
 from finops.local.api import Api, ApiError
+from finops.local.errors import LoadError
 from finops.local.installation import Installation
 from finops.local.screen import Json
 from finops.local.uploads import LocalDelivery, Uploaded, deliveries_at, upload
@@ -29,10 +28,6 @@ Profile = Annotated[
 ]
 Region = Annotated[str | None, typer.Option(help="The deployment's region.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Answer in CSV.")]
-
-
-class LoadError(FinOpsError):
-    """A delivery did not become a bill."""
 
 
 def load(
@@ -153,19 +148,20 @@ def _show_load(told: Mapping[str, Any], as_json: bool) -> None:
             }
             sys.stdout.write(json.dumps(shown, ensure_ascii=False) + "\n")
         return
-    table = Table(title=f"Load {told['load_id']}", title_justify="left")
-    for name in ("Payer", "Month", "Status"):
-        table.add_column(name)
-    for name in ("Lines", "Unblended", "Billed", "Effective"):
-        table.add_column(name, justify="right")
-    table.add_column("")
+    table = screen.table(
+        f"Load {told['load_id']}",
+        "Payer",
+        "Month",
+        "Status",
+        right=("Lines", "Unblended", "Billed", "Effective", ""),
+    )
     for bill in told["bills"]:
         table.add_row(
             bill["payer_id"],
             bill["billing_period"],
             bill["status"],
             f"{bill['lines']:,}",
-            *(screen.money(bill[f"{cost}_cost"]) for cost in ("unblended", "billed", "effective")),
+            *(screen.cents(bill[f"{cost}_cost"]) for cost in ("unblended", "billed", "effective")),
             bill["currency"] or "",
         )
     if told["bills"]:
@@ -196,7 +192,7 @@ def bill(
     elif as_csv:
         _write_csv(answer, by, cost)
     else:
-        _show_bill(answer, by)
+        show_bill(answer, by)
 
 
 def ask(
@@ -247,37 +243,44 @@ def _write_csv(answer: Mapping[str, Any], by: str, cost: str) -> None:
     writer.writerows([[harmless(row[name]) for name in names] for row in rows])
 
 
-def _show_bill(answer: Mapping[str, Any], by: str) -> None:
+def show_bill(answer: Mapping[str, Any], by: str, note: str | None = None) -> None:
+    """An answer as a table for people, in cents; the totals and how fresh they are, exactly."""
     dimensions = [word.strip() for word in by.split(",") if word.strip()]
-    totals = answer["totals"] or [answer["total"]]
-    names = [name for name in totals[0] if name != "currency"]
-    table = Table(show_footer=True, title=f"Bill {answer['billing_period']}", title_justify="left")
-    for dimension in dimensions:
-        table.add_column(
-            dimension.replace("_", " ").capitalize(),
-            footer="Total" if dimension == dimensions[0] else "",
-        )
-    for name in names:
-        total = answer["total"][name] if answer["total"] else ""
-        shown = f"{total:,}" if isinstance(total, int) else screen.money(total)
-        table.add_column(name.replace("_", " ").capitalize(), footer=shown, justify="right")
-    for row in answer["rows"] if dimensions else []:
-        keys = [
-            str(row[dimension]) if row[dimension] is not None else "(none)"
-            for dimension in dimensions
-        ]
-        table.add_row(
-            *map(screen.plain, keys),
-            f"{row['lines']:,}",
-            *(screen.money(row[name]) for name in names[1:]),
-        )
+    totals = answer["totals"]
+    names = [name for name in (totals or [answer["total"]])[0] if name not in ("currency", "lines")]
+    table = screen.table(
+        f"Bill {answer['billing_period']}",
+        *map(_titled, dimensions),
+        right=[_titled(name) for name in ("lines", *names)],
+    )
+    for row in answer["rows"] if dimensions else ():
+        keys = ["(none)" if row[name] is None else str(row[name]) for name in dimensions]
+        table.add_row(*map(screen.plain, keys), *_measures(row, names))
+    table.add_section()
+    for total in totals:
+        title = f"Total {total['currency'] or ''}"
+        keys = [title, *[""] * (len(dimensions) - 1)] if dimensions else []
+        table.add_row(*keys, *_measures(total, names), style="bold")
     screen.console.print(table)
+    if note is not None:
+        screen.console.print(f"[dim]{screen.plain(note)}[/dim]")
+    for total in totals:
+        exact = ", ".join(f"{_titled(name).lower()} {screen.money(total[name])}" for name in names)
+        screen.console.print(f"[dim]Exactly, {total['currency'] or 'no currency'}: {exact}[/dim]")
     for fresh in answer["freshness"]:
         final = "final" if fresh["is_final"] else "not final yet"
         screen.console.print(
             f"[dim]Payer {screen.plain(fresh['payer_id'])}: delivered {fresh['last_delivery'][:16]}, "
             f"complete through {fresh['complete_through']}, {final}[/dim]"
         )
+
+
+def _titled(name: str) -> str:
+    return name.removesuffix("_cost").replace("_", " ").capitalize()
+
+
+def _measures(row: Mapping[str, Any], names: list[str]) -> list[str]:
+    return [f"{row['lines']:,}", *(screen.cents(row[name]) for name in names)]
 
 
 loads = typer.Typer(no_args_is_help=False, invoke_without_command=True, help="What was delivered.")
@@ -307,23 +310,21 @@ def list_loads(
     if as_json:
         screen.answer({"items": items})
         return
-    table = Table(title="Loads", title_justify="left")
-    for name in ("Load", "Recorded", "Status", "Month", "Payer"):
-        table.add_column(name)
-    table.add_column("Lines", justify="right")
-    table.add_column("Billed", justify="right")
+    table = screen.table(
+        "Loads, newest first", "Load", "Recorded", "Status", "Month", right=("Lines", "Billed")
+    )
     for item in items:
         for one in item["bills"] or [{}]:
             table.add_row(
                 item["load_id"],
                 item["recorded_at"][:16].replace("T", " "),
-                f"{item['status']}{' (in force)' if one.get('is_current') else ''}",
+                f"{item['status']}{' ●' if one.get('is_current') else ''}",
                 one.get("billing_period", ""),
-                one.get("payer_id", ""),
                 f"{one.get('lines', 0):,}",
-                screen.money(one.get("billed_cost")),
+                screen.cents(one.get("billed_cost")),
             )
     screen.console.print(table)
+    screen.console.print("[dim]● in force[/dim]")
 
 
 @loads.command("show")
@@ -347,10 +348,7 @@ def show_load(
             "Format": told["format"],
         }
     )
-    files = Table(title="Control totals", title_justify="left")
-    files.add_column("File")
-    files.add_column("Lines", justify="right")
-    files.add_column("Unblended", justify="right")
+    files = screen.table("Control totals", "File", right=("Lines", "Unblended"))
     for file in told["files"]:
         for control in file["control_totals"] or [{"lines": 0, "unblended_cost": None}]:
             files.add_row(
@@ -360,20 +358,21 @@ def show_load(
             )
     screen.console.print(files)
     for change in told["changes"]:
-        table = Table(
-            title=f"Changes to {change['billing_period']} of {change['payer_id']}: "
+        if not change["lines_before"]:
+            screen.tell(f"First load of {change['billing_period']} of {change['payer_id']}")
+            continue
+        table = screen.table(
+            f"Changes to {change['billing_period']} of {change['payer_id']}: "
             f"{change['lines_before']:,} → {change['lines_after']:,} lines",
-            title_justify="left",
+            "Of",
+            "Which",
+            right=("Before", "After", "Difference"),
         )
-        for name in ("Of", "Which"):
-            table.add_column(name)
-        for name in ("Before", "After", "Difference"):
-            table.add_column(name, justify="right")
         for dimension in ("charge_category", "account", "service", "day"):
             for one in change[f"by_{dimension}"][:8]:
                 table.add_row(
                     dimension.replace("_", " "),
                     screen.plain(one[dimension]),
-                    *(screen.money(one[name]) for name in ("before", "after", "difference")),
+                    *(screen.cents(one[name]) for name in ("before", "after", "difference")),
                 )
         screen.console.print(table)

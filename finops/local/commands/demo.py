@@ -1,0 +1,117 @@
+"""`finops demo`: a real run of the whole product on this machine, in a minute."""
+
+import tempfile
+from decimal import Decimal
+from pathlib import Path
+
+from finops.local import machine, screen, sign_in
+from finops.local.api import Api
+from finops.local.commands.bills import ask, bring, show_bill
+from finops.local.errors import DemoError
+from finops.local.installation import Installation
+from finops.local.sample import SampleBill, write_sample
+from finops.local.uploads import deliveries_at
+
+LINES = 20_000
+COMPANY_MONTHS = ("2026-08", "2026-09")
+
+
+def demo() -> None:
+    """Start local AWS, deploy the product, load two months of a sample company, restate one."""
+    _headline("The product on this machine: local AWS, and the template that `cdk deploy` deploys")
+    place = machine.up(screen.tell)
+    api = Api(place)
+    first, second = COMPANY_MONTHS
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        _headline(f"{first}, invoiced; {second}, as AWS delivered it on the 21st")
+        august = _load(folder / "1", place, api, month=first, final=True)
+        _load(folder / "2", place, api, month=second, through_day=20)
+        _show(api, second, "account")
+        _headline(f"{second} again, now whole: late lines, changed lines, a refund")
+        september = _load(folder / "3", place, api, month=second, restate=1)
+        _show(api, second, "line_item_type")
+        _show(api, second, "charge_category,service", cost="billed,effective", rows=12)
+        _headline("Against the bill, to the last digit")
+        _compare(api, [august, september])
+    _what_next(place)
+
+
+def _headline(said: str) -> None:
+    screen.console.print()
+    screen.console.rule(f"[bold]{said}[/bold]", align="left")
+
+
+def _load(
+    folder: Path,
+    place: Installation,
+    api: Api,
+    *,
+    month: str,
+    through_day: int | None = None,
+    restate: int = 0,
+    final: bool = False,
+) -> SampleBill:
+    written = write_sample(
+        folder,
+        month=month,
+        lines=LINES,
+        restate=restate,
+        through_day=through_day,
+        final=final,
+        bucket=place.billing_bucket,
+    )
+    (delivery,) = deliveries_at(folder)
+    told = bring(delivery, place, api)
+    if told["status"] not in ("Published", "Unchanged", "Older"):
+        raise DemoError(f"the sample bill was not loaded: {told['status']}, {told['reason']}")
+    again = "" if told["status"] == "Published" else f" ({told['reason']})"
+    screen.tell(
+        f"{month}: {written.lines:,} lines in {len(written.files)} files: {told['status']}{again}"
+    )
+    return written
+
+
+def _show(api: Api, month: str, by: str, *, cost: str = "", rows: int | None = None) -> None:
+    answer = ask(api, month, None, by, cost, [])
+    if rows is not None and len(answer["rows"]) > rows:
+        left = len(answer["rows"]) - rows
+        answer["rows"] = sorted(answer["rows"], key=lambda r: -abs(Decimal(r["billed_cost"])))
+        answer["rows"] = answer["rows"][:rows]
+        show_bill(answer, by, note=f"… and {left} smaller rows")
+    else:
+        show_bill(answer, by)
+
+
+def _compare(api: Api, bills: list[SampleBill]) -> None:
+    table = screen.table(None, "Month", right=("Σ lines of the files", "Product", "Difference"))
+    for bill in bills:
+        answer = ask(api, bill.billing_period, bill.payer_id, "", "unblended", [])
+        ours = Decimal(answer["total"]["unblended_cost"])
+        difference = ours - bill.unblended_cost
+        table.add_row(
+            bill.billing_period,
+            f"{bill.unblended_cost:,.10f}",
+            f"{ours:,.10f}",
+            f"{difference:.10f}",
+        )
+        if difference:
+            raise DemoError(f"{bill.billing_period} differs from its files by {difference}")
+    screen.console.print(table)
+
+
+def _what_next(place: Installation) -> None:
+    _headline("What to try next")
+    person = sign_in.person_of(place)
+    kept = sign_in.kept(place.local.folder) if place.local else None
+    screen.facts({"API": place.api, "Sign in as": person.username, "Password in": kept})
+    for command in (
+        "finops bill --month 2026-09 --by account,day",
+        "finops bill --month 2026-09 --by invoice,line_item_type --cost unblended --csv",
+        "finops bill --month 2026-09 --by resource --where service=AmazonEC2 --json",
+        "finops loads",
+        "finops sample --out out/october --month 2026-10 --lines 200000",
+        "finops load out/october",
+        "finops local down",
+    ):
+        screen.console.print(f"  .venv/bin/{command}", soft_wrap=True)

@@ -1,0 +1,72 @@
+"""`finops sample`: a bill of an invented company, as AWS would deliver it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from finops.local import screen
+from finops.local.screen import Json
+
+if TYPE_CHECKING:
+    from finops.local.sample import SampleBill
+
+
+def sample(
+    out: Annotated[Path, typer.Option(help="The folder to write the delivery to.")],
+    month: Annotated[str, typer.Option(help="The billing period, YYYY-MM.")],
+    lines: Annotated[int, typer.Option(help="Line items of the whole month.")] = 20_000,
+    restate: Annotated[int, typer.Option(help="Which later rewrite of the month.")] = 0,
+    through_day: Annotated[int | None, typer.Option(help="The last day delivered.")] = None,
+    final: Annotated[bool, typer.Option("--final", help="Invoiced: ids on every line.")] = False,
+    seed: Annotated[int, typer.Option(help="Another seed is another company.")] = 1,
+    layout: Annotated[str, typer.Option(help="overwrite or create-new.")] = "overwrite",
+    discounts: Annotated[str, typer.Option(help="Discounts as lines or columns.")] = "lines",
+    as_json: Json = False,
+) -> None:
+    """Write a sample bill (CUR 2.0, Parquet, with its manifest) and tell its control totals."""
+    from finops.local.sample import write_sample
+
+    written = write_sample(
+        out,
+        month=month,
+        lines=lines,
+        restate=restate,
+        through_day=through_day,
+        final=final,
+        seed=seed,
+        layout=screen.one_of("layout", layout, ("overwrite", "create-new")),
+        discounts=screen.one_of("discounts", discounts, ("lines", "columns")),
+    )
+    if as_json:
+        screen.answer(written.model_dump(mode="json"))
+    else:
+        _show(written, out)
+
+
+def _show(written: "SampleBill", out: Path) -> None:
+    table = screen.table(
+        f"{written.payer_name}, {written.billing_period}",
+        "Line item type",
+        right=("Lines", "Unblended", "Billed", "Effective"),
+    )
+    for group in written.by_line_item_type:
+        table.add_row(
+            group.key,
+            f"{group.lines:,}",
+            *(
+                screen.cents(f"{cost:.10f}")
+                for cost in (group.unblended_cost, group.billed_cost, group.effective_cost)
+            ),
+        )
+    table.add_section()
+    table.add_row(
+        "Total",
+        f"{written.lines:,}",
+        *(
+            screen.cents(f"{cost:.10f}")
+            for cost in (written.unblended_cost, written.billed_cost, written.effective_cost)
+        ),
+    )
+    screen.console.print(table)
+    screen.tell(f"Written to {out}; finops load {out} brings it in.")
