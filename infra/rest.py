@@ -24,6 +24,8 @@ REFUSALS = (
     (apigateway.ResponseType.EXPIRED_TOKEN, 401, "Sign in again: the token is too old"),
     (apigateway.ResponseType.ACCESS_DENIED, 403, "This is not for you"),
     (apigateway.ResponseType.MISSING_AUTHENTICATION_TOKEN, 404, "There is no such path"),
+    # The status by which a door answers a body that it cannot use.
+    (apigateway.ResponseType.BAD_REQUEST_BODY, 422, "The body is not as docs/openapi.json has it"),
     (apigateway.ResponseType.REQUEST_TOO_LARGE, 413, "The request is too large"),
     (apigateway.ResponseType.THROTTLED, 429, "Too many requests: wait a little"),
     (apigateway.ResponseType.WAF_FILTERED, 403, "The firewall refused the request"),
@@ -63,7 +65,7 @@ class Rest(Construct):
             deploy_options=apigateway.StageOptions(
                 stage_name=STAGE,
                 tracing_enabled=True,
-                metrics_enabled=True,
+                metrics_enabled=False,  # by method: dear, and the access log has it too
                 logging_level=apigateway.MethodLoggingLevel.ERROR,
                 data_trace_enabled=False,  # answers hold money; logs should not
                 throttling_rate_limit=REQUESTS_PER_SECOND,
@@ -93,7 +95,7 @@ class Rest(Construct):
     def route(
         self, method: str, path: str, door: FinOpsFunction, *, body: apigateway.IModel | None = None
     ) -> None:
-        """*method* of *path* is answered by *door*; a body unlike the model *body* is a 400."""
+        """*method* of *path* is answered by *door*; a body unlike the model *body* is a 422."""
         resource = self.api.root.resource_for_path(path)
         resource.add_method(
             method,
@@ -117,16 +119,6 @@ class Rest(Construct):
                 response_headers=headers,
                 templates={"application/json": json.dumps(problem)},
             )
-        self.api.add_gateway_response(
-            "RefusalBAD_REQUEST_BODY",
-            type=apigateway.ResponseType.BAD_REQUEST_BODY,
-            status_code="400",
-            response_headers=headers,
-            templates={
-                "application/json": '{"type": "about:blank", "title": "The body is not as it should'
-                ' be", "status": 400, "detail": "$context.error.validationErrorString"}'
-            },
-        )
 
     def _let_it_log(self) -> None:
         """API Gateway writes logs by one role for all APIs of the account and region."""

@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from finops.domain.money import EXACT, carried
+from finops.domain.money import EXACT, carried, exactly
 
 ZERO = Decimal(0)
 
@@ -175,7 +175,11 @@ class Key(NamedTuple):
 
 
 class Charge(NamedTuple):
-    """What the ledger keeps of all lines of one key; money in ticks of 1e-10."""
+    """What the ledger keeps of all lines of one key; money in ticks of 1e-10.
+
+    The unblended cost is the bill's own, down to *unblended_dust* of 1e-20; the other costs are
+    what is worked with, and are rounded to ticks once.
+    """
 
     key: Key
     lines: int
@@ -185,6 +189,7 @@ class Charge(NamedTuple):
     list_cost: int | None
     split_cost: int
     split_unused_cost: int
+    unblended_dust: int = 0
 
 
 class _Sums(NamedTuple):
@@ -220,18 +225,19 @@ def charges(lines: Iterable[LineItem]) -> list[Charge]:
         )
     ordered = sorted(net_savings_plans(sums).items(), key=lambda item: order(item[0]))
     columns = {
-        name: _in_ticks([getattr(told, name) for _, told in ordered]) for name in _Sums._fields[1:]
+        name: _in_ticks([getattr(told, name) for _, told in ordered]) for name in _Sums._fields[2:]
     }
     return [
         Charge(
             key,
             told.lines,
-            columns["unblended"][i] or 0,
+            exactly(told.unblended)[0],
             columns["billed"][i] or 0,
             columns["effective"][i] or 0,
             columns["listed"][i],
             columns["split"][i] or 0,
             columns["split_unused"][i] or 0,
+            exactly(told.unblended)[1],
         )
         for i, (key, told) in enumerate(ordered)
     ]

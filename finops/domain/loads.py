@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from finops.domain.money import DUST_PER_TICK
+from finops.domain.money import settled
 
 SOME = 50  # of each dimension's changes, the largest
 
@@ -59,15 +59,9 @@ class ControlTotal(Frozen):
         return self.billing_account_id, self.billing_period, self.billing_currency
 
     def __add__(self, other: Self) -> Self:
-        dust = self.dust + other.dust
+        ticks, dust = settled(self.unblended_cost + other.unblended_cost, self.dust + other.dust)
         return self.model_copy(
-            update={
-                "lines": self.lines + other.lines,
-                "unblended_cost": self.unblended_cost
-                + other.unblended_cost
-                + dust // DUST_PER_TICK,
-                "dust": dust % DUST_PER_TICK,
-            }
+            update={"lines": self.lines + other.lines, "unblended_cost": ticks, "dust": dust}
         )
 
 
@@ -80,20 +74,28 @@ def total(controls: Iterable[ControlTotal]) -> dict[tuple[str, str, str | None],
 
 
 class Costs(Frozen):
-    """The costs of some charges, in ticks, each apart from the others."""
+    """The costs of some charges, in ticks, each apart from the others.
+
+    *unblended_dust* is what the bill states of the unblended cost beyond a tick, in 1e-20.
+    """
 
     lines: int = 0
     unblended_cost: int = 0
     billed_cost: int = 0
     effective_cost: int = 0
     list_cost: int | None = None
+    unblended_dust: int = 0
 
     def __add__(self, other: Self) -> Self:
         lists = [cost for cost in (self.list_cost, other.list_cost) if cost is not None]
+        unblended, dust = settled(
+            self.unblended_cost + other.unblended_cost, self.unblended_dust + other.unblended_dust
+        )
         return self.model_copy(
             update={
                 "lines": self.lines + other.lines,
-                "unblended_cost": self.unblended_cost + other.unblended_cost,
+                "unblended_cost": unblended,
+                "unblended_dust": dust,
                 "billed_cost": self.billed_cost + other.billed_cost,
                 "effective_cost": self.effective_cost + other.effective_cost,
                 "list_cost": sum(lists) if lists else None,

@@ -31,13 +31,32 @@ def from_ticks(ticks: int) -> Decimal:
     return Decimal(ticks).scaleb(-10, context=EXACT)
 
 
-def text(ticks: int) -> str:
-    """*ticks* as decimal text, as money leaves the product.
+def text(ticks: int, dust: int = 0) -> str:
+    """*ticks* and *dust* as decimal text, as money leaves the product; ten decimals or more.
 
-    >>> text(-676), text(20_000_000_000)
-    ('-0.0000000676', '2.0000000000')
+    >>> text(-676), text(20_000_000_000), text(8, 2_500_000_000)
+    ('-0.0000000676', '2.0000000000', '0.00000000082')
     """
-    return f"{from_ticks(ticks):.10f}"
+    if not dust:
+        return f"{from_ticks(ticks):.10f}"
+    exact = EXACT.add(from_ticks(ticks), Decimal(dust).scaleb(-20, context=EXACT))
+    whole, _, decimals = f"{exact:.20f}".partition(".")
+    return f"{whole}.{decimals.rstrip('0'):0<10}"
+
+
+def settled(ticks: int, dust: int) -> tuple[int, int]:
+    """The same amount with its dust below a tick, and never negative.
+
+    >>> settled(5, -1)
+    (4, 9999999999)
+    """
+    return ticks + dust // DUST_PER_TICK, dust % DUST_PER_TICK
+
+
+def exactly(amount: Decimal) -> tuple[int, int]:
+    """*amount* in ticks and dust: all of its first twenty decimals."""
+    scaled = amount.scaleb(20, context=EXACT)
+    return settled(0, int(scaled.to_integral_value(rounding=ROUND_HALF_EVEN, context=EXACT)))
 
 
 def carried(amounts: Iterable[Decimal]) -> list[int]:

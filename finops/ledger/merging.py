@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from finops.domain.charges import COVERED, DISCOUNTS, NEGATION, ChargeCategory, Key
 from finops.domain.loads import BillSummary, Costs
+from finops.domain.money import settled
 from finops.domain.places import account_folder
 from finops.domain.tags import RESOURCE_TAG_PREFIX
 from finops.ledger import engine
@@ -34,7 +35,16 @@ CUBE = tuple(
     for field in Key._fields
     if field not in ("resource_id", "tags", "commitment_discount_id", "split_parent_resource_id")
 )
-COSTS = ("lines", "unblended_cost", "billed_cost", "effective_cost", "list_cost")
+COSTS = (
+    "lines",
+    "unblended_cost",
+    "billed_cost",
+    "effective_cost",
+    "list_cost",
+    "unblended_dust",
+)
+# The unblended cost is kept as the bill states it; the others are rounded to ticks, once.
+ROUNDED = tuple(field for field in MONEY if field != "unblended_cost")
 _DUSTY = tuple(name for field in MONEY for name in (field, f"{field}_dust"))
 HALF, ONE = 5 * 10**9, 10**10  # of a tick, in dust
 
@@ -48,7 +58,7 @@ class AccountMonth(BaseModel):
     billing_period: str
     billing_currency: str | None
     sub_account_id: str | None
-    days: dict[str, dict[str, tuple[int, int, int, int, int | None]]]
+    days: dict[str, dict[str, tuple[int, int, int, int, int | None, int]]]
 
 
 class Written(BaseModel):
@@ -253,20 +263,30 @@ def _carried(charges: str) -> str:
     running = "OVER (PARTITION BY billing_account_id, billing_period ORDER BY " + ORDERED
 
     def told(field: str, until: str) -> str:
-        dust = f"coalesce(sum({field}_dust) {running} {until}), 0)::HUGEINT + {HALF}"
-        return f"(({dust} - (({dust}) % {ONE} + {ONE}) % {ONE}) // {ONE})"
+        return _floored(f"(coalesce(sum({field}_dust) {running} {until}), 0)::HUGEINT + {HALF})")
 
     rows = "ROWS BETWEEN UNBOUNDED PRECEDING AND"
     money = ", ".join(
         f"({field} + {told(field, rows + ' CURRENT ROW')}"
         f" - {told(field, rows + ' 1 PRECEDING')})::BIGINT AS {field}"
-        for field in MONEY
+        for field in ROUNDED
     )
-    return f"SELECT {KEYS}, is_net, lines, {money} FROM {charges}"
+    ticks = _floored("unblended_cost_dust::HUGEINT")
+    unblended = (
+        f"(unblended_cost + {ticks})::BIGINT AS unblended_cost,"
+        f" (unblended_cost_dust - {ticks} * {ONE})::BIGINT AS unblended_dust"
+    )
+    return f"SELECT {KEYS}, is_net, lines, {unblended}, {money} FROM {charges}"
+
+
+def _floored(dust: str) -> str:
+    """The whole ticks in *dust*, rounded down."""
+    return f"(({dust} - (({dust}) % {ONE} + {ONE}) % {ONE}) // {ONE})"
 
 
 def _plain(charges: str) -> str:
-    return f"SELECT {KEYS}, is_net, lines, {', '.join(MONEY)} FROM {charges}"
+    money = f"unblended_cost, 0::BIGINT AS unblended_dust, {', '.join(ROUNDED)}"
+    return f"SELECT {KEYS}, is_net, lines, {money} FROM {charges}"
 
 
 # -- what is told of them ---------------------------------------------------------------------
@@ -282,41 +302,44 @@ def _summaries(connection: duckdb.DuckDBPyConnection) -> Iterator[BillSummary]:
     }
     told: dict[tuple[Any, ...], dict[str, dict[str, Costs]]] = {}
     for name, field in breakdowns.items():
-        for *of, key, lines, unblended, billed, effective, listed in connection.execute(
+        for *of, key, lines, unblended, billed, effective, listed, dust in connection.execute(
             f"SELECT {BILL}, coalesce({field}::VARCHAR, '{NONE}'), {_sums(COSTS)}"
             " FROM cube GROUP BY ALL ORDER BY ALL"
         ).fetchall():
-            told.setdefault(tuple(of), {}).setdefault(name, {})[key] = Costs(
-                lines=lines,
-                unblended_cost=unblended,
-                billed_cost=billed,
-                effective_cost=effective,
-                list_cost=listed,
-            )
+            costs = _costs(lines, unblended, billed, effective, listed, dust)
+            told.setdefault(tuple(of), {}).setdefault(name, {})[key] = costs
     wholes = connection.execute(f"""
         SELECT {BILL}, {_sums(COSTS)}, sum(charges)::BIGINT,
             coalesce(sum(lines) FILTER (invoice_id IS NULL), 0)::BIGINT,
             max(charge_date) FILTER (charge_category = '{ChargeCategory.USAGE}')::VARCHAR,
             bool_or(is_net)
         FROM cube GROUP BY ALL ORDER BY ALL""").fetchall()
-    for *of, lines, unblended, billed, effective, listed, rows, open_, last, net in wholes:
+    for *of, lines, unblended, billed, effective, listed, dust, rows, open_, last, net in wholes:
         yield BillSummary(
             billing_account_id=of[0],
             billing_period=of[1],
             billing_currency=of[2],
-            costs=Costs(
-                lines=lines,
-                unblended_cost=unblended,
-                billed_cost=billed,
-                effective_cost=effective,
-                list_cost=listed,
-            ),
+            costs=_costs(lines, unblended, billed, effective, listed, dust),
             charges=rows,
             lines_without_invoice=open_,
             last_usage_day=last,
             is_net=bool(net),
             **told[tuple(of)],
         )
+
+
+def _costs(
+    lines: int, unblended: int, billed: int, effective: int, listed: int | None, dust: int
+) -> Costs:
+    ticks, dust = settled(unblended, dust)
+    return Costs(
+        lines=lines,
+        unblended_cost=ticks,
+        unblended_dust=dust,
+        billed_cost=billed,
+        effective_cost=effective,
+        list_cost=listed,
+    )
 
 
 def _write(connection: duckdb.DuckDBPyConnection, target: Path, shard: int) -> Iterator[Written]:

@@ -13,7 +13,10 @@ NONE = "(none)"
 
 
 class Sums(NamedTuple):
-    """Rows of a page (dimensions, lines, costs in ticks), their number in all, and their totals."""
+    """Rows of a page, their number in all, and their totals by currency.
+
+    A row is its dimensions, lines, costs in ticks, and the dust of its unblended cost.
+    """
 
     rows: list[tuple[Any, ...]]
     number: int
@@ -32,9 +35,8 @@ def sums(
 
     Money is in ticks of 1e-10, summed in 128 bits; a cost nobody stated is None, not 0.
     """
-    measures = ", ".join(
-        f"sum({column})::HUGEINT" for column in ("lines", *(COSTS[cost] for cost in query.costs))
-    )
+    columns = ("lines", *(COSTS[cost] for cost in query.costs), "unblended_dust")
+    measures = ", ".join(f"sum({column})::HUGEINT" for column in columns)
     conditions, values = [], []
     for dimension, value in sorted(query.where.items()):
         column = f"{DIMENSIONS[dimension]}::VARCHAR"

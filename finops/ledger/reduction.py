@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from finops.domain.charges import Key
 from finops.domain.errors import RefusedError
 from finops.domain.loads import ControlTotal
-from finops.domain.money import DUST_PER_TICK
+from finops.domain.money import settled
 from finops.ledger import engine
 from finops.ledger.lines import Lines, Part
 from finops.ledger.sources import Source
@@ -242,10 +242,11 @@ def _controls(connection: duckdb.DuckDBPyConnection, lines: Lines, targets: list
             billing_period=row[1],
             billing_currency=row[2],
             lines=row[3],
-            unblended_cost=int(row[4]) + int(row[5]) // DUST_PER_TICK,
-            dust=int(row[5]) % DUST_PER_TICK,
+            unblended_cost=ticks,
+            dust=dust,
         )
         for row in found
+        for ticks, dust in [settled(int(row[4]), int(row[5]))]
     )
     return Reduced(controls=controls, warnings=tuple(warnings))
 

@@ -14,16 +14,20 @@ from finops.domain.loads import Frozen
 from finops.domain.places import account_folder, generation
 from finops.usecases.ports import Bills, Ledger
 
-MEASURES = ("lines", *(COSTS[cost] for cost in COSTS))  # as account totals keep them
+MEASURES = ("lines", *COSTS.values(), "unblended_dust")  # as account totals keep them
 NONE = "(none)"
 
 
 class Row(Frozen):
-    """Charges that agree in the dimensions asked for, summed; costs in ticks, None if not stated."""
+    """Charges that agree in the dimensions asked for, summed; costs in ticks, None if not stated.
+
+    *dust* is what the unblended cost has beyond its ticks, in 1e-20.
+    """
 
     of: tuple[str | None, ...]
     lines: int
     costs: tuple[int | None, ...]
+    dust: int = 0
 
 
 class CostAnswer(Frozen):
@@ -169,6 +173,7 @@ def _row(of: tuple[str | None, ...], told: Sequence[int | None], query: CostQuer
         of=of,
         lines=by_name["lines"] or 0,
         costs=tuple(by_name[COSTS[cost]] for cost in query.costs),
+        dust=by_name["unblended_dust"] or 0,
     )
 
 
@@ -186,9 +191,14 @@ def _from_ledger(
     with engine() as summing:
         found = summing(files, query, offset=offset, limit=limit)
     width = len(query.by)
-    rows = (Row(of=row[:width], lines=row[width], costs=row[width + 1 :]) for row in found.rows)
-    totals = ((row[0], Row(of=(), lines=row[1], costs=row[2:])) for row in found.totals)
+    rows = (_summed(row[:width], row[width:]) for row in found.rows)
+    totals = ((row[0], _summed((), row[1:])) for row in found.totals)
     return tuple(rows), found.number, tuple(totals)
+
+
+def _summed(of: tuple[str | None, ...], measures: tuple[Any, ...]) -> Row:
+    lines, *costs, dust = measures
+    return Row(of=of, lines=lines, costs=tuple(costs), dust=dust)
 
 
 def _files(bill: Bill, query: CostQuery, ledger: Ledger) -> list[str]:

@@ -3,16 +3,19 @@
 from datetime import datetime, timedelta
 
 from finops.domain.bills import Bill
-from finops.domain.deliveries import place_of
-from finops.domain.loads import LoadStatus
+from finops.domain.deliveries import PATIENCE, place_of
+from finops.domain.loads import UNDER_WAY, Load, LoadStatus
 from finops.domain.places import generation
 from finops.usecases.ports import Bills, Deliveries, Ledger, Loads, Runs
 
 
-def sweep_deliveries(*, deliveries: Deliveries, loads: Loads, runs: Runs) -> list[str]:
+def sweep_deliveries(
+    *, now: datetime, deliveries: Deliveries, loads: Loads, runs: Runs
+) -> list[str]:
     """Start a load for each manifest that has no load of its present version yet.
 
-    Notifications are delivered at least once, and sometimes not at all.
+    Notifications are delivered at least once, and sometimes not at all; and a run that was cut off
+    leaves its load under way for ever.
     """
     started = []
     for key in deliveries.manifests():
@@ -20,7 +23,7 @@ def sweep_deliveries(*, deliveries: Deliveries, loads: Loads, runs: Runs) -> lis
         known = {
             load.manifest_version
             for load in loads.at_place(place_of(key))
-            if load.manifest_key == key and _is_settled(load.status)
+            if load.manifest_key == key and _is_settled(load, now)
         }
         if version is not None and version not in known:
             runs.start(key)
@@ -28,9 +31,11 @@ def sweep_deliveries(*, deliveries: Deliveries, loads: Loads, runs: Runs) -> lis
     return started
 
 
-def _is_settled(status: LoadStatus) -> bool:
+def _is_settled(load: Load, now: datetime) -> bool:
     """Whether another look changes nothing; what failed or is incomplete gets its next chance."""
-    return status not in (LoadStatus.FAILED, LoadStatus.INCOMPLETE, LoadStatus.WAITING)
+    if load.status in UNDER_WAY:
+        return load.status is not LoadStatus.WAITING and now - load.recorded_at < PATIENCE
+    return load.status not in (LoadStatus.FAILED, LoadStatus.INCOMPLETE)
 
 
 def expire_generations(

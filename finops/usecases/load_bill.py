@@ -39,7 +39,6 @@ from finops.domain.loads import (
     merged,
     total,
 )
-from finops.domain.money import DUST_PER_TICK
 from finops.domain.places import generation, work
 from finops.domain.tags import collisions
 from finops.usecases.ports import AccountTotals, Bills, Deliveries, Ledger, Loads
@@ -180,7 +179,7 @@ def check_load(load: str, *, loads: Loads, ledger: Ledger) -> Load:
     parts = [ledger.get_json(work(load, f"merged/{shard}.json")) for shard in range(plan["shards"])]
     controls = [ControlTotal(**control) for one in reduced for control in one["controls"]]
     summaries = merged(BillSummary(**summary) for part in parts for summary in part["summaries"])
-    _compare(controls, summaries, plan["shards"])
+    _compare(controls, summaries)
     for (payer, period), some in _by_bill(summaries).items():
         files = [
             {"name": file["name"], "rows": file["rows"]}
@@ -215,7 +214,7 @@ def check_load(load: str, *, loads: Loads, ledger: Ledger) -> Load:
     )
 
 
-def _compare(controls: list[ControlTotal], summaries: Iterable[BillSummary], shards: int) -> None:
+def _compare(controls: list[ControlTotal], summaries: Iterable[BillSummary]) -> None:
     expected = total(controls)
     made = {summary.of: summary for summary in summaries}
     if expected.keys() != made.keys():
@@ -224,9 +223,8 @@ def _compare(controls: list[ControlTotal], summaries: Iterable[BillSummary], sha
         )
     for of, control in expected.items():
         costs = made[of].costs
-        # Each shard rounds once, by half a tick at most, where a bill states more than ten decimals.
-        off = abs((control.unblended_cost - costs.unblended_cost) * DUST_PER_TICK + control.dust)
-        if costs.lines != control.lines or 2 * off > shards * DUST_PER_TICK:
+        made_of = (costs.lines, costs.unblended_cost, costs.unblended_dust)
+        if made_of != (control.lines, control.unblended_cost, control.dust):
             raise ArithmeticError(
                 f"bill {of}: {control.lines} lines of {control.unblended_cost} ticks were read, "
                 f"{costs.lines} lines of {costs.unblended_cost} ticks made"

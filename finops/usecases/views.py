@@ -5,7 +5,7 @@ from typing import Any
 
 from finops.domain.bills import COSTS, Bill, CostQuery
 from finops.domain.loads import BillChanges, Costs, Load, LoadStatus
-from finops.domain.money import text
+from finops.domain.money import settled, text
 from finops.usecases.costs import CostAnswer, Row
 
 
@@ -14,7 +14,7 @@ def costs_of(costs: Costs) -> dict[str, Any]:
     listed = costs.list_cost
     return {
         "lines": costs.lines,
-        "unblended_cost": text(costs.unblended_cost),
+        "unblended_cost": text(costs.unblended_cost, costs.unblended_dust),
         "billed_cost": text(costs.billed_cost),
         "effective_cost": text(costs.effective_cost),
         "list_cost": None if listed is None else text(listed),
@@ -81,10 +81,14 @@ def table(query: CostQuery, found: CostAnswer) -> tuple[list[str], list[list[Any
 
 def _sums(query: CostQuery, row: Row) -> dict[str, Any]:
     costs = {
-        COSTS[cost]: None if ticks is None else text(ticks)
+        COSTS[cost]: None if ticks is None else _amount(cost, ticks, row.dust)
         for cost, ticks in zip(query.costs, row.costs, strict=True)
     }
     return {"lines": row.lines, **costs}
+
+
+def _amount(cost: str, ticks: int, dust: int) -> str:
+    return text(*settled(ticks, dust)) if cost == "unblended" else text(ticks)
 
 
 def load(found: Load, *, bills: Iterable[Bill] = (), whole: bool = True) -> dict[str, Any]:
@@ -132,7 +136,7 @@ def load(found: Load, *, bills: Iterable[Bill] = (), whole: bool = True) -> dict
                     "billing_period": control.billing_period,
                     "currency": control.billing_currency,
                     "lines": control.lines,
-                    "unblended_cost": text(control.unblended_cost),
+                    "unblended_cost": text(control.unblended_cost, control.dust),
                 }
                 for control in file.controls
             ],

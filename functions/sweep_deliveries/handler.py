@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from finops.runtime import wiring
-from finops.runtime.observability import count, logger, metrics
+from finops.runtime.observability import count, logger, metrics, now
 from finops.usecases.housekeeping import sweep_deliveries
 
 
@@ -13,7 +13,7 @@ from finops.usecases.housekeeping import sweep_deliveries
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     started = sweep_deliveries(
-        deliveries=wiring.deliveries(), loads=wiring.loads(), runs=wiring.runs()
+        now=now(), deliveries=wiring.deliveries(), loads=wiring.loads(), runs=wiring.runs()
     )
     count("DeliveriesSwept", len(started))
     logger.info("swept", started=started[:20], count=len(started))

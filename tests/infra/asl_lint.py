@@ -206,7 +206,7 @@ def _resource(path: str, state: State) -> Iterator[str]:
     if operation is None or shape is None:
         yield f"{path}: {resource} is no integration"
         return
-    arguments = state.get("Arguments", state.get("Parameters", {}))
+    arguments: State = state.get("Arguments") or state.get("Parameters") or {}
     given = {_first_up(name.removesuffix(".$")) for name in arguments}
     needed = {_first_up(name) for name in shape.required_members}
     possible = {_first_up(name) for name in shape.members}

@@ -1,6 +1,7 @@
 """The management account's template: it stands alone, and asks AWS for the whole bill."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,6 +15,9 @@ from infra.settings import Delivery, Export, Granularity
 from tests.infra.synthesis import Synthesized
 
 SCRIPT = Path(__file__).parent.parent.parent / "infra/scripts/prepare-management-account.sh"
+
+
+FINOPS = "111122223333"
 
 
 def _export(synthesized: Synthesized) -> dict[str, Any]:
@@ -137,6 +141,57 @@ def test_the_script_says_what_it_does(arguments: list[str]) -> None:
 
     assert said.returncode == (0 if arguments else 2)
     assert "usage: prepare-management-account.sh" in said.stdout + said.stderr
+
+
+ALREADY = """#!/bin/sh
+echo "$@" >> "$CALLS"
+case "$*" in
+    *get-caller-identity*|*describe-organization*) echo 222233334444 ;;
+    *register-delegated*) echo "$TROUBLE" >&2; exit 254 ;;
+    *create-service-linked-role*) echo "... has been taken in this account" >&2; exit 254 ;;
+esac
+"""
+
+
+def _prepare(folder: Path, *arguments: str, trouble: str) -> tuple[int, list[str]]:
+    """Runs the script with an `aws` that says all is done already: its exit code and its calls."""
+    aws, calls = folder / "aws", folder / "calls"
+    aws.write_text(ALREADY)
+    aws.chmod(0o755)
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    said = subprocess.run(
+        ["bash", str(SCRIPT), *arguments],
+        env={"PATH": path, "CALLS": str(calls), "TROUBLE": trouble},
+        capture_output=True,
+        check=False,
+    )
+    return said.returncode, calls.read_text().splitlines() if calls.exists() else []
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="no bash here")
+def test_the_script_run_again_changes_nothing_and_succeeds(tmp_path: Path) -> None:
+    code, calls = _prepare(
+        tmp_path, "--tags", "Team,App", FINOPS, trouble="AccountAlreadyRegisteredException"
+    )
+
+    assert code == 0
+    assert sum("register-delegated-administrator" in call for call in calls) == 3
+    assert sum("update-cost-allocation-tags-status" in call for call in calls) == 2
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="no bash here")
+def test_the_script_stops_at_what_it_does_not_expect(tmp_path: Path) -> None:
+    code, calls = _prepare(tmp_path, FINOPS, trouble="AccessDeniedException")
+
+    assert code != 0
+    assert not any("cost-optimization-hub" in call for call in calls)
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="no bash here")
+def test_a_dry_run_asks_aws_nothing(tmp_path: Path) -> None:
+    code, calls = _prepare(tmp_path, "--dry-run", FINOPS, trouble="")
+
+    assert (code, calls) == (0, [])
 
 
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="no shellcheck here")

@@ -1,6 +1,7 @@
 """Least privilege: every statement of every role, and why any of them is wide."""
 
 import difflib
+import doctest
 import os
 import re
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from aws_cdk import App, Stack
 from aws_cdk import aws_iam as iam
 from policy_sentry.querying.actions import get_action_data
 
+from infra import nag
 from infra.nag import flat
 from infra.rights import Rights
 from tests.infra.synthesis import Synthesized, Template
@@ -91,6 +93,15 @@ def test_a_wildcard_for_an_action_is_refused() -> None:
 def test_a_wildcard_for_a_resource_needs_a_reason() -> None:
     with pytest.raises(ValueError, match="say why"):
         _rights().allow("Read", "s3:GetObject", on=["arn:aws:s3:::bills/*"])
+
+
+def test_the_name_of_a_finding_is_spelt_as_cdk_nag_spells_it() -> None:
+    output = {"Fn::GetStackOutput": {"StackName": "Data", "OutputName": "Arn"}}
+
+    assert doctest.testmod(nag) == (0, 1)
+    assert flat({"Fn::Join": ["", [output, "/work/*"]]}) == (
+        '{"Fn::GetStackOutput":{"StackName":"Data","OutputName":"Arn"}}/work/*'
+    )
 
 
 def _rights() -> Rights:

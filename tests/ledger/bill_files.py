@@ -5,7 +5,6 @@ import gzip
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from io import StringIO
@@ -18,7 +17,7 @@ import pyarrow.parquet as pq
 
 from finops.domain.charges import Charge, Key, LineItem, charges, order
 from finops.domain.loads import ControlTotal
-from finops.ledger import engine, merging, reduction, sources
+from finops.ledger import merging, reduction, sources
 from finops.ledger.reduction import Payer
 
 # A field of a line: its column in CUR 2.0, and in legacy CUR as CSV spells it.
@@ -258,13 +257,6 @@ class Ledger(NamedTuple):
         return sum(getattr(charge, of) for charge in self.charges)
 
 
-@contextmanager
-def connected(folder: Path) -> Iterable[duckdb.DuckDBPyConnection]:  # type: ignore[misc]
-    """The engine as a worker has it."""
-    with engine.connect(engine.Limits(scratch=folder, memory_mb=500, threads=2)) as connection:
-        yield connection
-
-
 def opened(connection: duckdb.DuckDBPyConnection, path: Path) -> sources.Source:
     """The file at *path*, whatever it is packed in."""
     with path.open("rb") as raw:
@@ -320,9 +312,14 @@ def read_charges(merged: merging.Merged) -> list[Charge]:
         Charge(Key(*(row[field] for field in Key._fields)), *(row[name] for name in _MEASURES))
         for file in merged.files
         if file.name.endswith("/charges.parquet")
-        for row in pq.read_table(file.path, partitioning=None).to_pylist()
+        for row in rows(file.path)
     ]
     return sorted(found, key=lambda charge: order(charge.key))
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a Parquet file, read by an engine that is not the ledger's."""
+    return pq.ParquetFile(path).read().to_pylist()  # type: ignore[no-any-return]
 
 
 _MEASURES = Charge._fields[1:]

@@ -3,6 +3,7 @@
 import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 import duckdb
 import polars as pl
@@ -11,6 +12,7 @@ import pytest
 from finops.domain.errors import InvalidError
 from finops.domain.money import to_ticks
 from finops.domain.tags import normalised
+from finops.ledger import engine, merging, reduction, sources
 from finops.local.sample import CostGroup, SampleBill, write_sample
 from finops.local.sample.columns import COLUMNS, TYPE_NAMES
 from finops.local.sample.sources import LineType
@@ -181,13 +183,10 @@ AMORTIZED = (
 
 
 @pytest.mark.parametrize("discounts", ["lines", "columns"])
-def test_costs_are_those_of_the_documented_views(discounts: str, out: Path) -> None:
-    told = write_sample(
-        out / discounts,
-        month=MONTH,
-        lines=2_000,
-        discounts="columns" if discounts == "columns" else "lines",
-    )
+def test_costs_are_those_of_the_documented_views(
+    discounts: Literal["lines", "columns"], out: Path
+) -> None:
+    told = write_sample(out / discounts, month=MONTH, lines=2_000, discounts=discounts)
     lines = read(told)
     net = pl.coalesce(ticks("line_item_net_unblended_cost"), ticks("line_item_unblended_cost"))
     public = lines.filter(pl.col("line_item_line_item_type") != "SavingsPlanNegation")
@@ -227,6 +226,38 @@ def test_discounts_in_columns_bill_what_discounts_in_lines_bill(
     assert inside.unblended_cost > bill.unblended_cost
     types = {group.key for group in inside.by_line_item_type}
     assert not any(name.endswith("Discount") for name in types if name)
+
+
+@pytest.mark.parametrize("discounts", ["lines", "columns"])
+def test_the_ledger_makes_the_control_totals_of_it(
+    discounts: Literal["lines", "columns"], tmp_path: Path
+) -> None:
+    told = write_sample(tmp_path / "out", month=MONTH, lines=2_000, discounts=discounts, final=True)
+    partials = [tmp_path / f"{n}.partial" for n in range(len(told.files))]
+    with engine.connect(engine.Limits(scratch=tmp_path)) as connection:
+        for file, partial in zip(told.files, partials, strict=True):
+            source = sources.open_parquet(connection, root(told) / file.key)
+            (control,) = reduction.reduce(connection, source, [partial]).controls
+            assert (control.lines, control.unblended_cost) == (
+                file.lines,
+                to_ticks(file.unblended_cost),
+            )
+        (summary,) = merging.merge(connection, partials, tmp_path / "made").summaries
+    for groups, made in (
+        (told.by_account, summary.by_account),
+        (told.by_day, summary.by_day),
+        (told.by_invoice, summary.by_invoice),
+    ):
+        assert {key: tuple(costs.model_dump().values()) for key, costs in made.items()} == {
+            group.key: (
+                group.lines,
+                to_ticks(group.unblended_cost),
+                to_ticks(group.billed_cost),
+                to_ticks(group.effective_cost),
+                to_ticks(group.list_cost),
+            )
+            for group in groups
+        }
 
 
 def test_money_is_decimal_text_in_json(bill: SampleBill) -> None:

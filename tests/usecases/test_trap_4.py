@@ -1,0 +1,181 @@
+"""Trap 4: ingest that is not idempotent. A walk at random through all that can happen to a delivery.
+
+After every step readers see exactly one whole delivery, in the bills, in the account totals and in
+the ledger's files, and never an older one than before; once the dust has settled, the newest.
+"""
+
+import shutil
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.usecases.remembered import remembering
+from tests.usecases.world import Crash, Run, World, in_memory
+
+RUNS = st.integers(0, 5)
+CALLS = st.integers(0, 12)
+
+
+class Walk(RuleBasedStateMachine):
+    """What AWS, replication, EventBridge and Lambda may do, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="trap-4-"))
+        self.world: World
+
+    def teardown(self) -> None:
+        try:
+            self.world.settle()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    @initialize(
+        layout=st.sampled_from(["overwrite", "create-new"]),
+        suffix=st.sampled_from(["csv", "parquet"]),
+        in_order=st.booleans(),
+        keeps_times=st.booleans(),
+    )
+    def begin(self, layout: str, suffix: str, in_order: bool, keeps_times: bool) -> None:
+        self.world = World(
+            in_memory(self.folder),
+            self.folder,
+            layout=layout,
+            suffix=suffix,
+            in_order=in_order,
+            keeps_times=keeps_times,
+        )
+        self.world.deliver(2, [True, True])
+
+    # -- AWS and the bucket --------------------------------------------------------------------
+
+    @rule(files=st.integers(1, 3), changed=st.lists(st.booleans(), min_size=3, max_size=3))
+    def a_new_delivery_is_made(self, files: int, changed: list[bool]) -> None:
+        self.world.deliver(files, changed)
+
+    @rule(choice=st.integers(0, 3), many=st.integers(1, 8))
+    def objects_arrive(self, choice: int, many: int) -> None:
+        for _ in range(min(many, len(self.world.travelling))):
+            self.world.arrive(choice)
+
+    @rule()
+    def the_newest_manifest_is_written_again(self) -> None:
+        self.world.send_manifest_again(len(self.world.made) - 1)
+
+    @rule(minutes=st.sampled_from([1, 5, 20, 600]))
+    def time_passes(self, minutes: int) -> None:
+        self.world.now += timedelta(minutes=minutes)
+
+    # -- events --------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.world.events)
+    @rule(choice=st.integers(0, 3), times=st.integers(1, 2))
+    def an_event_comes(self, choice: int, times: int) -> None:
+        key = self.world.events.pop(choice % len(self.world.events))
+        for _ in range(times):
+            self.world.start(key)
+
+    @precondition(lambda self: self.world.events)
+    @rule(choice=st.integers(0, 3))
+    def an_event_is_lost(self, choice: int) -> None:
+        self.world.events.pop(choice % len(self.world.events))
+
+    @rule()
+    def the_daily_sweep_runs(self) -> None:
+        self.world.sweep()
+
+    # -- runs ----------------------------------------------------------------------------------
+
+    def _run(self, choice: int) -> Run:
+        return self.world.runs[choice % len(self.world.runs)]
+
+    @precondition(lambda self: self.world.runs)
+    @rule(choice=RUNS, steps=st.integers(1, 8))
+    def a_run_goes_on(self, choice: int, steps: int) -> None:
+        run = self._run(choice)
+        for _ in range(steps):
+            self.world.step(run)
+
+    @precondition(lambda self: self.world.runs)
+    @rule(choice=RUNS, call=CALLS, gives_up=st.booleans())
+    def a_step_crashes(self, choice: int, call: int, gives_up: bool) -> None:
+        def crash() -> None:
+            raise Crash
+
+        run = self._run(choice)
+        self.world.step(run, before_call=call, do=crash)
+        if gives_up and run.failures:
+            self.world.give_up(run, "crash")
+
+    @precondition(lambda self: self.world.runs)
+    @rule(choice=RUNS)
+    def a_run_is_redriven(self, choice: int) -> None:
+        self.world.redrive(self._run(choice))
+
+    @precondition(lambda self: len(self.world.runs) > 1)
+    @rule(choice=RUNS, other=RUNS, call=CALLS, steps=st.integers(1, 8))
+    def two_runs_meet(self, choice: int, other: int, call: int, steps: int) -> None:
+        def meanwhile() -> None:
+            for _ in range(steps):
+                self.world.step(self._run(other))
+
+        if self._run(choice) is not self._run(other):
+            self.world.step(self._run(choice), before_call=call, do=meanwhile)
+
+    @precondition(lambda self: self.world.runs and self.world.travelling)
+    @rule(choice=RUNS, call=CALLS, many=st.integers(1, 4))
+    def files_are_replaced_while_they_are_read(self, choice: int, call: int, many: int) -> None:
+        self.world.step(
+            self._run(choice), before_call=call, do=lambda: self.objects_arrive(0, many)
+        )
+
+    # -- time ----------------------------------------------------------------------------------
+
+    @rule()
+    def old_versions_expire(self) -> None:
+        for key in {key for made in self.world.made for key in made.files}:
+            if self.world.stores.deliveries.version(key) is not None:
+                self.world.stores.forget_versions(key)
+
+    @rule()
+    def old_generations_expire(self) -> None:
+        self.world.expire()
+
+    @rule()
+    def the_dust_settles(self) -> None:
+        self.world.settle()
+
+    @invariant()
+    def readers_see_one_whole_delivery(self) -> None:
+        if hasattr(self, "world"):
+            self.world.check()
+
+
+@pytest.fixture(autouse=True)
+def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    remembering(monkeypatch)
+
+
+def test_readers_see_one_whole_delivery_whatever_happens() -> None:
+    run_state_machine_as_test(
+        Walk,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=40,
+            deadline=None,
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
