@@ -28,6 +28,7 @@ from finops.domain.deliveries import (
 )
 from finops.domain.errors import ConflictError, RefusedError
 from finops.domain.loads import (
+    UNDER_WAY,
     BillSummary,
     ControlTotal,
     Frozen,
@@ -81,8 +82,10 @@ def find_delivery(
         return Found(status=LoadStatus.REFUSED, load_id=refused.load_id, reason=error.detail)
     seen = deliveries.look(manifest.files)
     known = loads.at_place(manifest.place)
+    # That this delivery was waited for is no reason to load it: each look is a fresh one.
+    decided = [one for one in known if not _waits_for(one, manifest)]
     verdict = look(
-        manifest, document.version, document.modified_at, seen, known, now=now, quiet=quiet
+        manifest, document.version, document.modified_at, seen, decided, now=now, quiet=quiet
     )
     load = _arrived(manifest, arrived, seen)
     status = verdict.status or LoadStatus.REDUCING
@@ -99,6 +102,10 @@ def find_delivery(
         next_attempt=attempt + 1,
         wait_seconds=int(wait.total_seconds()),
     )
+
+
+def _waits_for(load: Load, manifest: Manifest) -> bool:
+    return load.status is LoadStatus.WAITING and load.execution_id == manifest.execution_id
 
 
 class Arrival(NamedTuple):
@@ -134,13 +141,21 @@ def _arrived(manifest: Manifest, arrival: Arrival, seen: Mapping[str, FileSeen |
 
 
 def _record(loads: Loads, load: Load, status: LoadStatus) -> None:
-    """*load* with *status*; what was published stays so, and a repeat writes nothing."""
+    """*load* with *status*; what another run has made of it stays, and a repeat writes nothing."""
     known = loads.find(load.load_id)
     if known is None:
         loads.save(load.model_copy(update={"status": status}))
-    elif known.status is not LoadStatus.PUBLISHED and known.status is not status:
+        return
+    seen_as = {"manifest_key": load.manifest_key, "manifest_version": load.manifest_version}
+    if known.status is LoadStatus.PUBLISHED or (
+        status is LoadStatus.REDUCING and known.status in UNDER_WAY - {LoadStatus.WAITING}
+    ):
+        recorded = known.model_copy(update=seen_as)
+    else:
         kept = {"version": known.version, "recorded_at": known.recorded_at}
-        loads.save(load.model_copy(update={"status": status, **kept}))
+        recorded = load.model_copy(update={"status": status, **kept})
+    if (recorded.status, recorded.manifest_version) != (known.status, known.manifest_version):
+        loads.save(recorded)
 
 
 def _moved_on(loads: Loads, waiting: Load, load: Load) -> None:
@@ -384,13 +399,13 @@ def _account_totals(load: Load, of: tuple[str, str], ledger: Ledger) -> list[Acc
 
 
 def fail_load(
-    manifest_key: str, load: str | None, cause: str, *, loads: Loads, deliveries: Deliveries
+    load: str | None, cause: str, *, loads: Loads, deliveries: Deliveries
 ) -> Load | None:
     """Record that a load failed; or that its delivery was replaced meanwhile, which is no failure."""
     record = loads.find(load) if load else None
     if record is None or record.status in (LoadStatus.PUBLISHED, LoadStatus.REFUSED):
         return record
-    if deliveries.version(manifest_key) != record.manifest_version:
+    if deliveries.version(record.manifest_key) != record.manifest_version:
         return _saved(
             loads,
             record,

@@ -23,9 +23,7 @@ def handler(event: Step, context: LambdaContext) -> dict[str, Any]:
     error = event.input.get("error") or {}
     cause = f"{error.get('Error', 'unknown')}: {error.get('Cause', '')}"[:1000]
     load_id = (event.input.get("delivery") or {}).get("load_id")
-    load = fail_load(
-        event.manifest_key, load_id, cause, loads=wiring.loads(), deliveries=wiring.deliveries()
-    )
+    load = fail_load(load_id, cause, loads=wiring.loads(), deliveries=wiring.deliveries())
     status = load.status if load else "Failed"
     count(f"Loads{status}")
     logger.error("a load failed", manifest_key=event.manifest_key, load_id=load_id, cause=cause)

@@ -25,7 +25,7 @@ from tests.ledger.bill_files import (
 from tests.ledger.conftest import Worker
 from tests.ledger.strategies import NULLABLE_AMOUNTS, OPTIONAL_AMOUNTS, TAGS, amounts, bills, left_out
 
-some = settings(max_examples=25, deadline=None, derandomize=True)
+some = settings(max_examples=15, deadline=None, derandomize=True)
 
 CUTS = st.lists(st.integers(0, 12), max_size=2).map(sorted)
 OPTIONAL = (

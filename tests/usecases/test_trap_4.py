@@ -70,6 +70,18 @@ class Walk(RuleBasedStateMachine):
         for _ in range(min(many, len(self.world.travelling))):
             self.world.arrive(choice)
 
+    @rule(files=st.integers(1, 3), held_back=st.integers(0, 3), steps=st.integers(0, 8))
+    def a_delivery_comes_in_part(self, files: int, held_back: int, steps: int) -> None:
+        """Most of it arrives, a run looks at it at once; what is held back comes later."""
+        self.world.deliver(files, [True] * 3)
+        while len(self.world.travelling) > held_back:
+            self.world.arrive(held_back)
+        for key in self.world.events:
+            run = self.world.start(key)
+            for _ in range(steps):
+                self.world.step(run)
+        self.world.events.clear()
+
     @rule()
     def the_newest_manifest_is_written_again(self) -> None:
         self.world.send_manifest_again(len(self.world.made) - 1)

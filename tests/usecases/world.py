@@ -274,7 +274,6 @@ class World:
     def give_up(self, run: Run, cause: str) -> None:
         """The machine records the failure; a redrive starts at the step that failed."""
         fail_load(
-            run.manifest_key,
             run.load_id or None,
             cause,
             loads=self.stores.loads,
@@ -297,8 +296,7 @@ class World:
         return Troubled(getattr(self.stores, name), self._meddle)
 
     def _find(self, run: Run) -> None:
-        if self.now < run.not_before:
-            return
+        self.now = max(self.now, run.not_before)
         found = find_delivery(
             run.manifest_key,
             run.attempt,
@@ -449,8 +447,6 @@ class World:
             for _ in range(100):
                 if run.is_over:
                     break
-                if run.at == "find":
-                    self.now = max(self.now, run.not_before)
                 with suppress(*TROUBLES):
                     self.step(run)
         self.runs = [run for run in self.runs if run.at != "done"]

@@ -166,7 +166,7 @@ def _show_load(told: Mapping[str, Any], as_json: bool) -> None:
         )
     if told["bills"]:
         screen.console.print(table)
-    if told["reason"]:
+    if told["reason"] and told["status"] in SUCCESS:
         screen.tell(f"{told['status']}: {told['reason']}")
     for warning in told["warnings"]:
         screen.tell(f"Note: {warning}")
