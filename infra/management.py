@@ -130,7 +130,7 @@ class Management(Stack):
                     "Cur2",
                     export=export,
                     bucket=source.bucket.bucket_name,
-                    owner=Aws.ACCOUNT_ID,
+                    owner=None,
                     region="us-east-1",
                     prefix=prefix,
                 )
@@ -159,7 +159,10 @@ class Management(Stack):
 
 
 class Cur2(Construct):
-    """A CUR 2.0 export in Parquet that rewrites its month up to three times a day."""
+    """A CUR 2.0 export in Parquet that rewrites its month up to three times a day.
+
+    *owner* is the account of *bucket* where that is not the payer itself.
+    """
 
     def __init__(
         self,
@@ -168,7 +171,7 @@ class Cur2(Construct):
         *,
         export: Export,
         bucket: str,
-        owner: str,
+        owner: str | None,
         region: str,
         prefix: str,
     ) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -261,10 +261,10 @@ class InMemoryBills:
         kept.update({(t.account, t.currency, t.load_id): t for t in written})
         return len(written)
 
-    def expire_totals(self, bill: Bill) -> int:
+    def expire_totals(self, bill: Bill, spared: Collection[str]) -> int:
         in_force = {(*of, totals.load_id) for of, totals in self._in_force(bill).items()}
         kept = self._totals.get(_of(bill), {})
-        old = [key for key in kept if key not in in_force and key[2] in bill.lineage]
+        old = [key for key in kept if key not in in_force and key[2] not in spared]
         for key in old:
             del kept[key]
         return len(old)

@@ -3,7 +3,7 @@
 import base64
 import gzip
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -275,13 +275,13 @@ class DynamoBills:
         self._batch(puts)
         return len(puts)
 
-    def expire_totals(self, bill: Bill) -> int:
+    def expire_totals(self, bill: Bill, spared: Collection[str]) -> int:
         in_force = {item["sk"] for item in self._in_force(bill, "sk, load_id, account, currency")}
         key = _key(bill.billing_account_id, bill.billing_period)
         old = [
             {"DeleteRequest": {"Key": _attributes({"pk": key, "sk": item["sk"]})}}
             for item in self._all_totals(bill, "sk, load_id")
-            if item["sk"] not in in_force and item["load_id"] in bill.lineage
+            if item["sk"] not in in_force and item["load_id"] not in spared
         ]
         self._batch(old)
         return len(old)

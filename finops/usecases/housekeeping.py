@@ -1,9 +1,11 @@
 """What happens every day without anybody asking: finding what events missed, dropping what is old."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from finops.domain.bills import Bill
-from finops.domain.deliveries import PATIENCE, place_of
+from finops.domain.deliveries import PATIENCE, parse_manifest, place_of
+from finops.domain.errors import RefusedError
 from finops.domain.loads import UNDER_WAY, Load, LoadStatus
 from finops.domain.places import generation
 from finops.usecases.ports import Bills, Deliveries, Ledger, Loads, Runs
@@ -19,16 +21,28 @@ def sweep_deliveries(
     """
     started = []
     for key in deliveries.manifests():
-        version = deliveries.version(key)
-        known = {
-            load.manifest_version
-            for load in loads.at_place(place_of(key))
-            if load.manifest_key == key and _is_settled(load, now)
-        }
-        if version is not None and version not in known:
+        settled = [load for load in loads.at_place(place_of(key)) if _is_settled(load, now)]
+        if not _is_known(key, settled, deliveries):
             runs.start(key)
             started.append(key)
     return started
+
+
+def _is_known(key: str, settled: Collection[Load], deliveries: Deliveries) -> bool:
+    """Whether what the manifest under *key* says now was looked at, under this key or another.
+
+    AWS writes the manifest of a *create new* delivery twice: beside its files, and above them.
+    """
+    document = deliveries.read(key)
+    if any(
+        load.manifest_key == key and load.manifest_version == document.version for load in settled
+    ):
+        return True
+    others = {load.execution_id for load in settled if load.manifest_key != key}
+    try:
+        return parse_manifest(key, document.text).execution_id in others
+    except RefusedError:
+        return False
 
 
 def _is_settled(load: Load, now: datetime) -> bool:
@@ -56,19 +70,19 @@ def expire_generations(
 def _expire(
     bill: Bill, *, now: datetime, keep: timedelta, bills: Bills, loads: Loads, ledger: Ledger
 ) -> int:
-    if now - bill.published_at < keep:
-        return 0  # a page of the generation before may still be open somewhere
     current = generation(bill.billing_account_id, bill.billing_period, bill.load_id)
-    month = current.rpartition("/load=")[0]
-    old = [key for key in ledger.keys(f"{month}/load=") if not key.startswith(f"{current}/")]
-    # A generation that is being made now is nobody's yet, and no older than its load.
-    made = {key.removeprefix(f"{month}/load=").partition("/")[0] for key in old}
-    under_way = {
+    month = current.rpartition("/load=")[0] + "/load="
+    made: dict[str, list[str]] = {}
+    for key in ledger.keys(month):
+        made.setdefault(key.removeprefix(month).partition("/")[0], []).append(key)
+    spared = {bill.load_id}
+    if now - bill.published_at < keep:
+        spared.update(bill.lineage[-2:])  # somebody may still be paging through the one before
+    # What is being made now is nobody's yet.
+    spared.update(
         name
         for name in made
         if (load := loads.find(name)) is not None and now - load.recorded_at < keep
-    }
-    gone = [
-        key for key in old if key.removeprefix(f"{month}/load=").partition("/")[0] not in under_way
-    ]
-    return ledger.delete(gone) + bills.expire_totals(bill)
+    )
+    gone = [key for name, keys in made.items() if name not in spared for key in keys]
+    return ledger.delete(gone) + bills.expire_totals(bill, spared)

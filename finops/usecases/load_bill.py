@@ -398,9 +398,7 @@ def _account_totals(load: Load, of: tuple[str, str], ledger: Ledger) -> list[Acc
 # -- fail ---------------------------------------------------------------------------------------
 
 
-def fail_load(
-    load: str | None, cause: str, *, loads: Loads, deliveries: Deliveries
-) -> Load | None:
+def fail_load(load: str | None, cause: str, *, loads: Loads, deliveries: Deliveries) -> Load | None:
     """Record that a load failed; or that its delivery was replaced meanwhile, which is no failure."""
     record = loads.find(load) if load else None
     if record is None or record.status in (LoadStatus.PUBLISHED, LoadStatus.REFUSED):

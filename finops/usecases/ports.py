@@ -1,6 +1,6 @@
 """What the use cases need from outside, in their own words; `finops.adapters` answers."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -124,8 +124,8 @@ class Bills(Protocol):
         ...
 
     def write_totals(self, payer: str, period: str, totals: Iterable[AccountTotals]) -> int: ...
-    def expire_totals(self, bill: Bill) -> int:
-        """Drop the totals that *bill* no longer refers to."""
+    def expire_totals(self, bill: Bill, spared: Collection[str]) -> int:
+        """Drop the totals that *bill* does not refer to, but for those that *spared* loads made."""
         ...
 
 

@@ -100,6 +100,7 @@ def test_a_scheduled_door_that_keeps_failing_leaves_its_call_too(plain: Synthesi
     assert len(configs) == 2
     for config in configs:
         assert "OnFailure" in config["Properties"]["DestinationConfig"]
+        assert any("Policy" in name for name in config["DependsOn"]), "Lambda tries the right"
 
 
 def test_notices_are_kept_to_be_replayed(plain: Synthesized, local: Synthesized) -> None:

@@ -78,6 +78,7 @@ def test_the_export_is_cur_2_in_parquet_that_rewrites_its_month(plain: Synthesiz
         "Compression": "PARQUET",
         "Overwrite": "OVERWRITE_REPORT",
     }
+    assert "S3BucketOwner" not in target
     assert target["S3Prefix"] == {"Fn::Join": ["", ["cur2/", {"Ref": "AWS::AccountId"}]]}
 
 
