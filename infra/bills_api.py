@@ -1,5 +1,7 @@
 """The door to bills, loads and freshness, and the paths that lead to it."""
 
+from collections.abc import Sequence
+
 from aws_cdk import aws_apigateway as apigateway
 from constructs import Construct
 
@@ -27,6 +29,7 @@ class BillsApi(Construct):
         loads: FinOpsTable,
         bills: FinOpsTable,
         load_bill: LoadBill,
+        origins: Sequence[str],
     ) -> None:
         super().__init__(scope, id_)
         self.door = FinOpsFunction(
@@ -38,6 +41,7 @@ class BillsApi(Construct):
                 "LOADS_TABLE": loads.table.table_name,
                 "BILLS_TABLE": bills.table.table_name,
                 "LOAD_BILL_ARN": load_bill.machine.state_machine_arn,
+                "ALLOWED_ORIGINS": " ".join(origins),
                 **engine(MEMORY_MB),
             },
             memory_mb=MEMORY_MB,

@@ -88,12 +88,16 @@ class FinOpsFunction(Construct):
         return self.node.id
 
 
-def engine(memory_mb: int) -> dict[str, str]:
-    """What a door with *memory_mb* leaves its engine; the other half is Python's and the buffers'.
+ENGINE_MB = 600
 
-    Lambda gives one processor for each 1,769 MB.
+
+def engine(memory_mb: int) -> dict[str, str]:
+    """What a door with *memory_mb* leaves its engine, which spills beyond it.
+
+    A worker stays below 1 GB whatever it reads: it has its memory for the processors that come with
+    it, one for each 1,769 MB.
     """
     return {
-        "LEDGER_MEMORY_MB": str(memory_mb // 2),
+        "LEDGER_MEMORY_MB": str(min(memory_mb // 2, ENGINE_MB)),
         "LEDGER_THREADS": str(max(1, memory_mb // 1769)),
     }

@@ -131,6 +131,7 @@ class Api(Stack):
             loads=data.loads,
             bills=data.bills,
             load_bill=billing.bills.load_bill,
+            origins=settings.spa_origins,
         )
         if not settings.waf:
             acknowledge(

@@ -225,7 +225,8 @@ def charges(lines: Iterable[LineItem]) -> list[Charge]:
         )
     ordered = sorted(net_savings_plans(sums).items(), key=lambda item: order(item[0]))
     columns = {
-        name: _in_ticks([getattr(told, name) for _, told in ordered]) for name in _Sums._fields[2:]
+        name: _in_ticks([(key.billing_currency, getattr(told, name)) for key, told in ordered])
+        for name in _Sums._fields[2:]
     }
     return [
         Charge(
@@ -253,7 +254,8 @@ def net_savings_plans(sums: Mapping[Key, _Sums]) -> dict[Key, _Sums]:
     residues: defaultdict[Key, Decimal] = defaultdict(lambda: ZERO)
     for key, told in sums.items():
         if key.line_item_type in (COVERED, NEGATION):
-            residues[_residue_key(key)] += told.billed
+            of = _residue_key(key)
+            residues[of] = EXACT.add(residues[of], told.billed)
             netted[key] = told._replace(billed=ZERO)
     for key, residue in residues.items():
         if residue:
@@ -300,6 +302,11 @@ def _add(a: Decimal | None, b: Decimal | None) -> Decimal | None:
     return EXACT.add(a, b)
 
 
-def _in_ticks(amounts: list[Decimal | None]) -> list[int | None]:
-    rounded = iter(carried(amount for amount in amounts if amount is not None))
-    return [None if amount is None else next(rounded) for amount in amounts]
+def _in_ticks(amounts: list[tuple[str | None, Decimal | None]]) -> list[int | None]:
+    """Each currency's amounts in ticks; what one loses in rounding, no other currency carries."""
+    stated: defaultdict[str | None, list[Decimal]] = defaultdict(list)
+    for currency, amount in amounts:
+        if amount is not None:
+            stated[currency].append(amount)
+    rounded = {currency: iter(carried(some)) for currency, some in stated.items()}
+    return [None if amount is None else next(rounded[currency]) for currency, amount in amounts]

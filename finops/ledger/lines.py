@@ -212,9 +212,10 @@ class Lines:
         column = self.amounts.get(field)
         if column is None:
             return "false"
+        is_read = column.is_text or (column.is_double and field in self._exact)
         return (
             f"({self.exact(column)} IS NOT NULL)"
-            if column.is_text
+            if is_read
             else f"({engine.name(column.name)} IS NOT NULL)"
         )
 
@@ -239,11 +240,13 @@ class Lines:
     def finer_than_a_tick(self, field: str) -> str:
         """Whether some line states more than ten decimals of *field*, a double.
 
-        A double is AWS's ten decimals to within its own precision, or it states more.
+        A double is AWS's ten decimals to within its own precision, or it states more; a large one is
+        read digit by digit too.
         """
         ticks = f"({engine.name(self.amounts[field].name)} * 1e10)"
         off = f"abs({ticks} - round({ticks})) > 1e-6 + 4.5e-16 * abs({ticks})"
-        return f"coalesce(bool_or({off}), false)"
+        # Beyond 2^51 ticks (225,179 of a currency) a double times 1e10 may be off by one.
+        return f"coalesce(bool_or({off} OR abs({ticks}) > 2e15), false)"
 
     # -- the four costs -------------------------------------------------------------------
 
@@ -297,10 +300,11 @@ class Lines:
         """Whether a line's net cost differs from its gross one: the bill holds its discounts."""
         if "net_unblended_cost" not in self.amounts:
             return "false"
-        net, gross = (
-            self.amount(field, Part.TICKS) for field in ("net_unblended_cost", "unblended_cost")
-        )
-        return f"({self.present('net_unblended_cost')} AND {net} <> {gross})"
+        differs = [
+            f"{self.amount('net_unblended_cost', part)} <> {self.amount('unblended_cost', part)}"
+            for part in Part
+        ]
+        return f"({self.present('net_unblended_cost')} AND ({' OR '.join(differs)}))"
 
     def _net(self, net: str, gross: str, part: Part) -> str:
         if net not in self.amounts:

@@ -1,7 +1,7 @@
 """Partial charges to the ledger: the second stage, one worker for each share of the accounts."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -84,13 +84,19 @@ class Merged(BaseModel):
 
 
 def merge(
-    connection: duckdb.DuckDBPyConnection, partials: list[Path], target: Path, *, shard: int = 0
+    connection: duckdb.DuckDBPyConnection,
+    partials: list[Path],
+    target: Path,
+    *,
+    shard: int = 0,
+    net_bills: Collection[tuple[str, str]] = (),
 ) -> Merged:
     """Sum *partials* (see `finops.ledger.reduction.reduce`) into the ledger's files below *target*.
 
     Every file has its rows in the order of the key, so that the same partials give the same bytes:
     `charges.parquet` and `resources.parquet` for each account, and a cube without resources for each
-    bill. Money is in ticks of 1e-10; Σ of each cost is the bill's, rounded once.
+    bill. Money is in ticks of 1e-10; Σ of each cost is the bill's, rounded once. *net_bills* are
+    those (payer, period) that state net costs in any share of the accounts.
     """
 
     def table(name: str, query: str) -> None:
@@ -100,6 +106,8 @@ def merge(
     table("spelled", _SPELLED)
     table("summed", _summed())
     table("net_bills", _NET_BILLS)
+    for bill in net_bills:
+        connection.execute("INSERT INTO net_bills (SELECT ?, ? EXCEPT FROM net_bills)", bill)
     table("residues", _residues())
     kept = "netted" if _has_rows(connection, "residues") else _without_plans("summed")
     if kept == "netted":
@@ -220,7 +228,7 @@ def _residues() -> str:
         SELECT {", ".join(f"{expression} AS {key}" for key, expression in keys.items())},
             {_sums(["billed_cost", "billed_cost_dust"])}
         FROM summed WHERE {_PLANS} GROUP BY {", ".join(NETTED_BY)}
-        HAVING sum(billed_cost) <> 0 OR sum(billed_cost_dust) <> 0"""
+        HAVING sum(billed_cost)::HUGEINT * {ONE} + sum(billed_cost_dust) <> 0"""
 
 
 def _without_plans(charges: str) -> str:
@@ -260,7 +268,7 @@ def _with_dust(charges: str) -> str:
 
 def _carried(charges: str) -> str:
     """Dust rounded away along the order of the key: `finops.domain.money.carried`."""
-    running = "OVER (PARTITION BY billing_account_id, billing_period ORDER BY " + ORDERED
+    running = f"OVER (PARTITION BY {BILL} ORDER BY {ORDERED}"
 
     def told(field: str, until: str) -> str:
         return _floored(f"(coalesce(sum({field}_dust) {running} {until}), 0)::HUGEINT + {HALF})")

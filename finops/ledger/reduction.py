@@ -35,12 +35,16 @@ class Payer(BaseModel):
 
 
 class Reduced(BaseModel):
-    """What a worker made of its range: its control totals, and what it noticed."""
+    """What a worker made of its range: its control totals, and what it noticed.
+
+    *net_bills* are the (payer, period) whose lines state net costs, and so hold their discounts.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     controls: tuple[ControlTotal, ...]
     warnings: tuple[str, ...] = ()
+    net_bills: tuple[tuple[str, str], ...] = ()
 
 
 def reduce(
@@ -94,8 +98,8 @@ def _query(lines: Lines, payer: Payer) -> str:
         for part, column in ((Part.TICKS, field), (Part.DUST, f"{field}_dust"))
     }
     counts = {"lines": "count(*)::BIGINT", "net_lines": _count(lines.is_net())}
-    for field, column in lines.amounts.items():
-        if column.is_text:
+    for field in lines.amounts:
+        if lines.states_dust(field):
             counts[f"unreadable_{field}"] = _count(lines.unreadable(field))
     counts["blank"] = _count(f"NOT {lines.present(REQUIRED)}")
     measures = counts | sums
@@ -208,13 +212,14 @@ def _same(source: Source, plain: tuple[int, int], reduced: Reduced) -> None:
 def _controls(connection: duckdb.DuckDBPyConnection, lines: Lines, targets: list[Path]) -> Reduced:
     """Control totals of the range by bill, from what was written."""
     name = lines.source.path.name
-    texts = [field for field, column in lines.amounts.items() if column.is_text]
+    texts = [field for field in lines.amounts if lines.states_dust(field)]
     found = connection.execute(f"""
         SELECT billing_account_id, billing_period, billing_currency, sum(lines)::BIGINT,
             sum(unblended_cost)::HUGEINT, sum(unblended_cost_dust)::HUGEINT,
-            sum(blank)::BIGINT{"".join(f", sum(unreadable_{field})::BIGINT" for field in texts)}
+            sum(blank)::BIGINT, sum(net_lines)::BIGINT
+            {"".join(f", sum(unreadable_{field})::BIGINT" for field in texts)}
         FROM read_parquet({engine.paths(targets)}) GROUP BY ALL ORDER BY ALL""").fetchall()
-    unreadable = {field: sum(row[7 + i] for row in found) for i, field in enumerate(texts)}
+    unreadable = {field: sum(row[8 + i] for row in found) for i, field in enumerate(texts)}
     if count := unreadable.get(REQUIRED):
         raise RefusedError(_first_unreadable(connection, lines, count))
     if missing := sum(row[3] for row in found if row[0] is None):
@@ -248,7 +253,8 @@ def _controls(connection: duckdb.DuckDBPyConnection, lines: Lines, targets: list
         for row in found
         for ticks, dust in [settled(int(row[4]), int(row[5]))]
     )
-    return Reduced(controls=controls, warnings=tuple(warnings))
+    net_bills = tuple(sorted({(row[0], row[1]) for row in found if row[7]}))
+    return Reduced(controls=controls, warnings=tuple(warnings), net_bills=net_bills)
 
 
 def _first_unreadable(connection: duckdb.DuckDBPyConnection, lines: Lines, count: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from finops.domain.cells import harmless
 from finops.domain.errors import (
@@ -18,6 +19,7 @@ from finops.domain.errors import (
     InvalidError,
     NotFoundError,
 )
+from finops.runtime import settings
 from finops.runtime.observability import logger
 
 PROBLEM = "application/problem+json"
@@ -67,6 +69,20 @@ def rest_api() -> APIGatewayRestResolver:
         return problem(HTTPStatus.NOT_FOUND, f"there is no {path}; docs/openapi.json lists what is")
 
     return app
+
+
+def answer(
+    app: APIGatewayRestResolver, event: dict[str, Any], context: LambdaContext
+) -> dict[str, Any]:
+    """What *app* answers to *event*, readable for the pages it was deployed for."""
+    answered = app.resolve(event, context)
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    origin = headers.get("origin")
+    if origin and origin in settings.words("ALLOWED_ORIGINS"):
+        told = answered.setdefault("multiValueHeaders", {})
+        told["Access-Control-Allow-Origin"] = [origin]
+        told["Vary"] = ["Origin"]
+    return answered
 
 
 def problem(status: HTTPStatus, detail: str, **members: Any) -> Response[Any]:

@@ -21,6 +21,11 @@ def number(name: str, default: int) -> int:
     return int(os.environ.get(name, default))
 
 
+def words(name: str) -> tuple[str, ...]:
+    """The environment variable *name* as words; none where it is not set."""
+    return tuple(os.environ.get(name, "").split())
+
+
 def seconds(name: str, default: int) -> timedelta:
     """The environment variable *name*, in seconds, as a span of time."""
     return timedelta(seconds=number(name, default))

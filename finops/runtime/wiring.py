@@ -46,7 +46,7 @@ def deliveries() -> "Deliveries":
 def ledger() -> "Ledger":
     from finops.adapters.s3 import S3Ledger
 
-    cache_folder = Path(tempfile.gettempdir()) / "finops-ledger"
+    cache_folder = Path(tempfile.gettempdir()) / "finops-ledger" / ledger_bucket()
     return S3Ledger(client("s3"), ledger_bucket(), cache_folder)
 
 

@@ -91,7 +91,10 @@ def find_delivery(
     status = verdict.status or LoadStatus.REDUCING
     if status is LoadStatus.WAITING and attempt * wait >= PATIENCE:
         status = LoadStatus.INCOMPLETE
-    _record(loads, load.model_copy(update={"reason": verdict.reason}), status)
+    # Only what is loaded is known to be this delivery's: the files of others may lie there still,
+    # or already, and a later look must not take them for claimed.
+    claimed = load.files if status is LoadStatus.REDUCING else ()
+    _record(loads, load.model_copy(update={"reason": verdict.reason, "files": claimed}), status)
     for other in known:
         if other.manifest_version == load.manifest_version and other.status is LoadStatus.WAITING:
             _moved_on(loads, other, load)

@@ -172,8 +172,13 @@ def merge_bill(
         with ThreadPoolExecutor(UPLOADS) as pool:
             keys = [work(load, f"partial/{shard}/{item}.parquet") for item in range(plan["items"])]
             list(pool.map(ledger.get, keys, partials))
+            keys = [work(load, f"reduced/{item}.json") for item in range(plan["items"])]
+            reduced = list(pool.map(ledger.get_json, keys))
+        net_bills = {(payer, period) for one in reduced for payer, period in one["net_bills"]}
         with engine.connect(limits.model_copy(update={"scratch": folder})) as connection:
-            merged = merging.merge(connection, partials, folder / "made", shard=shard)
+            merged = merging.merge(
+                connection, partials, folder / "made", shard=shard, net_bills=net_bills
+            )
             accounts = folder / "accounts.jsonl.gz"
             with accounts.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed:
                 for month in merging.account_months(connection):

@@ -14,10 +14,11 @@ from finops.domain.deliveries import MANIFEST_SUFFIX
 from finops.domain.errors import InvalidError
 from finops.domain.periods import BillingPeriod
 from finops.runtime import wiring
-from finops.runtime.observability import logger, metrics
+from finops.runtime.observability import logger
 from finops.runtime.rest import (
     LOAD_THE_BILL,
     SEE_THE_BILL,
+    answer,
     as_csv,
     as_json,
     must_be_one_of,
@@ -179,6 +180,5 @@ def _is_of(load: dict[str, Any], period: str | None, payer: str | None) -> bool:
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return app.resolve(event, context)
+    return answer(app, event, context)

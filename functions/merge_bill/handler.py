@@ -6,7 +6,7 @@ from aws_lambda_powertools.utilities.parser import BaseModel, event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from finops.runtime import wiring
-from finops.runtime.observability import logger, metrics
+from finops.runtime.observability import count, logger, metrics
 from finops.usecases.reduce_bill import merge_bill
 
 
@@ -26,5 +26,6 @@ def handler(event: Step, context: LambdaContext) -> dict[str, Any]:
         ledger=wiring.ledger(),
         limits=wiring.limits(),
     )
+    count("FilesMerged", outcome.count)
     logger.info("merged", load_id=event.load_id, shard=event.shard, files=outcome.count)
     return outcome.model_dump(mode="json")

@@ -6,7 +6,7 @@ from aws_lambda_powertools.utilities.parser import BaseModel, event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from finops.runtime import settings, wiring
-from finops.runtime.observability import logger, metrics
+from finops.runtime.observability import count, logger, metrics
 from finops.usecases.reduce_bill import plan_load
 
 
@@ -27,5 +27,6 @@ def handler(event: Step, context: LambdaContext) -> dict[str, Any]:
         ledger=wiring.ledger(),
         limits=wiring.limits(),
     )
+    count("ItemsPlanned", plan.items)
     logger.info("planned", load_id=event.load_id, items=plan.items, shards=plan.shards)
     return plan.model_dump(mode="json")

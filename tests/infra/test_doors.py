@@ -17,8 +17,8 @@ BILLS = {"BILLS_TABLE": "BillsTable"}
 START = {"LOAD_BILL_ARN": "BillsloadbillMachine"}
 FIND = {"WAIT_SECONDS": "60", "QUIET_SECONDS": "900"}
 PLAN = {"LEDGER_MEMORY_MB": "512", "LEDGER_THREADS": "1", "MAX_LINES_PER_ITEM": "1000000"}
-WORKER = {"LEDGER_MEMORY_MB": "1769", "LEDGER_THREADS": "2"}
-ANSWER = {"LEDGER_MEMORY_MB": "884", "LEDGER_THREADS": "1"}
+WORKER = {"LEDGER_MEMORY_MB": "600", "LEDGER_THREADS": "2"}
+ANSWER = {"LEDGER_MEMORY_MB": "600", "LEDGER_THREADS": "1", "ALLOWED_ORIGINS": ""}
 
 # By door: what it is told beside Powertools' own words (a store by the resource it names),
 # its memory in MB, seconds, scratch in MB, and its layers.

@@ -282,6 +282,7 @@ def ledger(
     """Both stages over *files*, each reduced by itself, into one ledger below *folder*."""
     controls: list[ControlTotal] = []
     warnings: list[str] = []
+    net_bills: set[tuple[str, str]] = set()
     partials: list[list[Path]] = [[] for _ in range(shards)]
     for number, file in enumerate(files):
         source = opened(connection, file) if isinstance(file, Path) else file
@@ -291,12 +292,17 @@ def ledger(
         )
         controls += reduced.controls
         warnings += reduced.warnings
+        net_bills.update(reduced.net_bills)
         for shard, target in enumerate(targets):
             partials[shard].append(target)
     made: list[merging.Merged] = []
     months: list[merging.AccountMonth] = []
     for shard, some in enumerate(partials):
-        made.append(merging.merge(connection, some, folder / f"made-{shard}", shard=shard))
+        made.append(
+            merging.merge(
+                connection, some, folder / f"made-{shard}", shard=shard, net_bills=net_bills
+            )
+        )
         months += merging.account_months(connection)
     merged = merging.Merged(
         summaries=tuple(summary for one in made for summary in one.summaries),
@@ -332,3 +338,16 @@ def plain(lines: Iterable[LineItem]) -> list[Charge]:
         bills[one.billing_account_id, one.billing_period].append(one)
     made = [charge for some in bills.values() for charge in charges(some)]
     return sorted(made, key=lambda charge: order(charge.key))
+
+
+def differences(made: Iterable[Charge], expected: Iterable[Charge]) -> list[str]:
+    """What tells two ledgers apart, in few words; nothing where they are the same."""
+    of, wanted = {one.key: one for one in made}, {one.key: one for one in expected}
+    told = [f"not expected: {of[key]}" for key in of.keys() - wanted.keys()]
+    told += [f"missing: {wanted[key]}" for key in wanted.keys() - of.keys()]
+    for key in of.keys() & wanted.keys():
+        for name in _MEASURES:
+            a, b = getattr(of[key], name), getattr(wanted[key], name)
+            if a != b:
+                told.append(f"{name} is {a}, expected {b}, of {key}")
+    return told

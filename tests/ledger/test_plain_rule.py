@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from finops.domain.charges import ChargeCategory, LineItem
@@ -15,6 +15,7 @@ from tests.ledger.bill_files import (
     LEGACY,
     TEXTS,
     cur_row,
+    differences,
     focus_row,
     legacy_csv_rows,
     plain,
@@ -25,7 +26,7 @@ from tests.ledger.bill_files import (
 from tests.ledger.conftest import Worker
 from tests.ledger.strategies import NULLABLE_AMOUNTS, OPTIONAL_AMOUNTS, TAGS, amounts, bills, left_out
 
-some = settings(max_examples=15, deadline=None, derandomize=True)
+some = settings(max_examples=15, deadline=None, derandomize=True, phases=[Phase.generate])
 
 CUTS = st.lists(st.integers(0, 12), max_size=2).map(sorted)
 OPTIONAL = (
@@ -59,7 +60,7 @@ def test_cur_2_in_parquet_becomes_the_charges_of_the_plain_rule(
         for n, part in enumerate(cut(lines, cuts))
     ]
 
-    assert worker.ledger(*files, shards=shards).charges == plain(lines)
+    assert differences(worker.ledger(*files, shards=shards).charges, plain(lines)) == []
 
 
 @some
@@ -73,7 +74,7 @@ def test_cur_2_in_csv_becomes_the_charges_of_the_plain_rule_at_twenty_decimals(
         for n, part in enumerate(cut(lines, cuts))
     ]
 
-    assert worker.ledger(*files).charges == plain(lines)
+    assert differences(worker.ledger(*files).charges, plain(lines)) == []
 
 
 @some
@@ -81,7 +82,9 @@ def test_cur_2_in_csv_becomes_the_charges_of_the_plain_rule_at_twenty_decimals(
 def test_doubles_finer_than_a_tick_are_carried_as_the_plain_rule_carries_them(
     worker: Worker, lines: list[LineItem]
 ) -> None:
-    assert worker.ledger_of([cur_row(one) for one in lines]).charges == plain(lines)
+    made = worker.ledger_of([cur_row(one) for one in lines])
+
+    assert differences(made.charges, plain(lines)) == []
 
 
 @some
@@ -98,7 +101,8 @@ def test_columns_that_an_export_leaves_out_count_as_what_no_line_says(
         write_csv(folder / "a.csv", rows) if is_text else write_parquet(folder / "a.parquet", rows)
     )
 
-    assert worker.ledger(file).charges == plain(left_out(one, fields) for one in lines)
+    expected = plain(left_out(one, fields) for one in lines)
+    assert differences(worker.ledger(file).charges, expected) == []
 
 
 @some
@@ -114,7 +118,7 @@ def test_legacy_csv_becomes_the_charges_of_the_plain_rule(
         for n, part in enumerate(cut(full, cuts))
     ]
 
-    assert worker.ledger(*files).charges == plain(full)
+    assert differences(worker.ledger(*files).charges, plain(full)) == []
 
 
 @some

@@ -53,7 +53,7 @@ def _lazily(limits: engine.Limits) -> Iterator[Any]:
 
 def _reduce_once(connection: Any, source: Any, targets: list[Path], **told: Any) -> Any:
     asked = (source.path.name, source.path.read_bytes(), source.first_row, source.rows)
-    key = (*asked, len(targets), *told.values())
+    key = (*asked, len(targets), repr(told))
     if key not in _reduced:
         made = _reduce(connection, source, targets, **told)
         _reduced[key] = (made, [target.read_bytes() for target in targets])
@@ -63,10 +63,10 @@ def _reduce_once(connection: Any, source: Any, targets: list[Path], **told: Any)
     return made
 
 
-def _merge_once(connection: Any, partials: list[Path], target: Path, *, shard: int = 0) -> Any:
-    key = (shard, *(partial.read_bytes() for partial in partials))
+def _merge_once(connection: Any, partials: list[Path], target: Path, **told: Any) -> Any:
+    key = (repr(told), *(partial.read_bytes() for partial in partials))
     if key not in _merged:
-        made = _merge(connection, partials, target, shard=shard)
+        made = _merge(connection, partials, target, **told)
         months = list(_account_months(connection))
         contents = [file.path.read_bytes() for file in made.files]
         _merged[key] = (made, target, contents, months)

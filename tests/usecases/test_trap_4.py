@@ -45,17 +45,16 @@ class Walk(RuleBasedStateMachine):
     @initialize(
         layout=st.sampled_from(["overwrite", "create-new"]),
         suffix=st.sampled_from(["csv", "parquet"]),
-        in_order=st.booleans(),
-        keeps_times=st.booleans(),
+        is_replicated=st.booleans(),
     )
-    def begin(self, layout: str, suffix: str, in_order: bool, keeps_times: bool) -> None:
+    def begin(self, layout: str, suffix: str, is_replicated: bool) -> None:
         self.world = World(
             in_memory(self.folder),
             self.folder,
             layout=layout,
             suffix=suffix,
-            in_order=in_order,
-            keeps_times=keeps_times,
+            in_order=not is_replicated,
+            keeps_times=is_replicated,
         )
         self.world.deliver(2, [True, True])
 
@@ -88,7 +87,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule(minutes=st.sampled_from([1, 5, 20, 600]))
     def time_passes(self, minutes: int) -> None:
-        self.world.now += timedelta(minutes=minutes)
+        self.world.pass_time(timedelta(minutes=minutes))
 
     # -- events --------------------------------------------------------------------------------
 
