@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -19,7 +19,6 @@ from finops.domain.errors import (
     InvalidError,
     NotFoundError,
 )
-from finops.runtime import settings
 from finops.runtime.observability import logger
 
 PROBLEM = "application/problem+json"
@@ -72,13 +71,17 @@ def rest_api() -> APIGatewayRestResolver:
 
 
 def answer(
-    app: APIGatewayRestResolver, event: dict[str, Any], context: LambdaContext
+    app: APIGatewayRestResolver,
+    event: dict[str, Any],
+    context: LambdaContext,
+    *,
+    origins: Collection[str],
 ) -> dict[str, Any]:
-    """What *app* answers to *event*, readable for the pages it was deployed for."""
+    """What *app* answers to *event*; pages of *origins* may read it."""
     answered = app.resolve(event, context)
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     origin = headers.get("origin")
-    if origin and origin in settings.words("ALLOWED_ORIGINS"):
+    if origin and origin in origins:
         told = answered.setdefault("multiValueHeaders", {})
         told["Access-Control-Allow-Origin"] = [origin]
         told["Vary"] = ["Origin"]

@@ -13,7 +13,7 @@ from finops.domain.bills import DIMENSIONS, cost_query
 from finops.domain.deliveries import MANIFEST_SUFFIX
 from finops.domain.errors import InvalidError
 from finops.domain.periods import BillingPeriod
-from finops.runtime import wiring
+from finops.runtime import settings, wiring
 from finops.runtime.observability import logger
 from finops.runtime.rest import (
     LOAD_THE_BILL,
@@ -181,4 +181,4 @@ def _is_of(load: dict[str, Any], period: str | None, payer: str | None) -> bool:
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return answer(app, event, context)
+    return answer(app, event, context, origins=settings.words("ALLOWED_ORIGINS"))

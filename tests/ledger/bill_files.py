@@ -165,11 +165,11 @@ def parquet_table(rows: Sequence[dict[str, Any]], blank: str | None = None) -> p
         if name in ("tags", "Tags", "resource_tags", "product"):
             kind = pa.map_(pa.string(), pa.string())
             arrays[name] = pa.array([list(cell.items()) for cell in cells], kind)
-        elif name.endswith(("_date", "PeriodStart")):
-            arrays[name] = pa.array(cells, pa.timestamp("ms"))
         elif name in _AMOUNT_COLUMNS:
             doubles = [None if cell is None else float(cell) for cell in cells]
             arrays[name] = pa.array(doubles, pa.float64())
+        elif name.endswith(("_date", "PeriodStart")):
+            arrays[name] = pa.array(cells, pa.timestamp("ms"))
         else:
             arrays[name] = pa.array([blank if c is None else c for c in cells], pa.string())
     return pa.table(arrays)
