@@ -20,6 +20,7 @@ CURRENT = "CURRENT"
 ACCOUNT = "ACCOUNT#"
 BATCH = 25
 TRANSACTION = 100
+NO_CURSOR = "the cursor is none of ours; start again without it"
 KEPT = timedelta(days=400)  # the record of a load; its bill stays
 
 _to_attribute = TypeSerializer().serialize
@@ -60,17 +61,34 @@ def _lost(error: ClientError) -> bool:
 
 
 def _page(
-    client: Any, limit: int, cursor: str | None, **query: Any
+    client: Any, limit: int, cursor: str | None, key: frozenset[str], **query: Any
 ) -> tuple[list[Any], str | None]:
     if cursor is not None:
-        try:
-            query["ExclusiveStartKey"] = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        except ValueError as error:
-            raise InvalidError("the cursor is none of ours; start again without it") from error
-    answer = client.query(Limit=limit, **query)
+        query["ExclusiveStartKey"] = _place(cursor, key)
+    try:
+        answer = client.query(Limit=limit, **query)
+    except ClientError as error:
+        if cursor is not None and error.response["Error"]["Code"] == "ValidationException":
+            raise InvalidError(NO_CURSOR) from error
+        raise
     last = answer.get("LastEvaluatedKey")
-    token = base64.urlsafe_b64encode(json.dumps(last).encode()).decode() if last else None
-    return [_values(item) for item in answer["Items"]], token
+    return [_values(item) for item in answer["Items"]], _cursor(last) if last else None
+
+
+def _cursor(last: Mapping[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(_values(last)).encode()).decode()
+
+
+def _place(cursor: str, key: frozenset[str]) -> dict[str, Any]:
+    try:
+        place = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+    except ValueError as error:
+        raise InvalidError(NO_CURSOR) from error
+    if not isinstance(place, dict) or place.keys() != key:
+        raise InvalidError(NO_CURSOR)
+    if not all(isinstance(part, str) and part for part in place.values()):
+        raise InvalidError(NO_CURSOR)
+    return _attributes(place)
 
 
 class DynamoLoads:
@@ -147,6 +165,7 @@ class DynamoLoads:
             self._client,
             limit,
             cursor,
+            frozenset({"load_id", "kind", "recorded_at"}),
             TableName=self._table,
             IndexName="by_kind",
             KeyConditionExpression="kind = :kind",
@@ -199,6 +218,7 @@ class DynamoBills:
             self._client,
             limit,
             cursor,
+            frozenset({"pk", "sk", "kind", "billing_period"}),
             TableName=self._table,
             IndexName="by_kind",
             KeyConditionExpression="kind = :kind",

@@ -18,6 +18,7 @@ from finops.domain.loads import UNDER_WAY, Frozen, Load, LoadStatus
 
 MANIFEST_SUFFIX = "-Manifest.json"
 LEDGER_EDITION = "1"  # raised when the ledger's files change, so that a period can be loaded again
+READ_WHOLE = frozenset({LoadStatus.PUBLISHED, LoadStatus.REFUSED})
 PATIENCE = timedelta(hours=24)  # how long the files of a manifest may take to arrive
 
 _RUN = re.compile(r"/(\d{4}-\d\d-\d\dT[\d:.]+Z)-([^/]+)/")  # create-new, Data Exports
@@ -141,7 +142,6 @@ def delivered_at(manifest: Manifest, modified_at: datetime) -> datetime:
 
 def look(
     manifest: Manifest,
-    version: str,
     modified_at: datetime,
     seen: Mapping[str, FileSeen | None],
     known: Collection[Load],
@@ -151,8 +151,8 @@ def look(
 ) -> Verdict:
     """Whether the delivery of *manifest* is whole and new.
 
-    *version* is the manifest object's own; *seen* its files as they are now, None for those that are
-    not there; *known* the loads of the same partition so far.
+    *modified_at* is when the manifest was written; *seen* its files as they are now, None for those
+    that are not there; *known* the loads of the same partition so far.
     """
     missing = sorted(key for key, file in seen.items() if file is None)
     if missing:
@@ -168,11 +168,13 @@ def look(
             return _again(same, published)
         if same.status in UNDER_WAY:
             return Verdict(status=None)
+    # The files of an execution never change; whatever manifest comes again, these are another's.
     for load in published:
-        if load.execution_id == manifest.execution_id and load.manifest_version == version:
+        if load.execution_id == manifest.execution_id:
             return Verdict(
                 status=LoadStatus.SUPERSEDED,
-                reason=f"loaded as {load.load_id}; its files are being replaced by a newer delivery",
+                reason=f"execution {manifest.execution_id} was loaded as {load.load_id}, from other"
+                " files; they are being replaced by those of another delivery",
             )
     if stale := _stale(manifest, files, known):
         return Verdict(status=LoadStatus.WAITING, reason=stale)
@@ -205,9 +207,13 @@ def _again(same: Load, published: list[Load]) -> Verdict:
 def _stale(
     manifest: Manifest, files: Mapping[str, FileSeen], known: Collection[Load]
 ) -> str | None:
-    """Why a file is still that of another delivery, if one is: AWS writes all of them anew."""
+    """Why a file is still that of another delivery, if one is: AWS writes all of them anew.
+
+    Only deliveries that were read whole say whose a file is; others may have been looked at while
+    they were replaced.
+    """
     for load in known:
-        if load.execution_id == manifest.execution_id:
+        if load.execution_id == manifest.execution_id or load.status not in READ_WHOLE:
             continue
         for old in load.files:
             file = files.get(old.key)

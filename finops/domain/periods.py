@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Self
 
 from finops.domain.errors import InvalidError
@@ -58,7 +58,7 @@ class BillingPeriod(str):
 
 def usage_day(start: datetime) -> date:
     """The day a charge belongs to: that of its start, in UTC; its end is exclusive."""
-    return start.date()
+    return (start.astimezone(UTC) if start.tzinfo else start).date()
 
 
 def spend_periods(month: BillingPeriod) -> list[Period]:

@@ -137,7 +137,7 @@ def account_months(connection: duckdb.DuckDBPyConnection) -> Iterator[AccountMon
     """The totals of each account's days, of the charges last merged; one account at a time."""
     rows = connection.execute(f"""
         SELECT {BILL}, sub_account_id, charge_date, coalesce(charge_category, '{NONE}'),
-            {_sums(COSTS)}
+            {_totals(COSTS)}
         FROM charges GROUP BY ALL ORDER BY {BILL}, sub_account_id NULLS LAST, 5, 6""")
     now: tuple[Any, ...] | None = None
     days: dict[str, dict[str, Any]] = {}
@@ -199,6 +199,11 @@ def _summed() -> str:
 
 def _sums(measures: Sequence[str]) -> str:
     return ", ".join(f"sum({measure})::BIGINT AS {measure}" for measure in measures)
+
+
+def _totals(measures: Sequence[str]) -> str:
+    """Sums beyond what a row of the ledger holds: 64 bits of ticks end at 922 million."""
+    return ", ".join(f"sum({measure})::HUGEINT AS {measure}" for measure in measures)
 
 
 _CUBE = f"""
@@ -311,13 +316,13 @@ def _summaries(connection: duckdb.DuckDBPyConnection) -> Iterator[BillSummary]:
     told: dict[tuple[Any, ...], dict[str, dict[str, Costs]]] = {}
     for name, field in breakdowns.items():
         for *of, key, lines, unblended, billed, effective, listed, dust in connection.execute(
-            f"SELECT {BILL}, coalesce({field}::VARCHAR, '{NONE}'), {_sums(COSTS)}"
+            f"SELECT {BILL}, coalesce({field}::VARCHAR, '{NONE}'), {_totals(COSTS)}"
             " FROM cube GROUP BY ALL ORDER BY ALL"
         ).fetchall():
             costs = _costs(lines, unblended, billed, effective, listed, dust)
             told.setdefault(tuple(of), {}).setdefault(name, {})[key] = costs
     wholes = connection.execute(f"""
-        SELECT {BILL}, {_sums(COSTS)}, sum(charges)::BIGINT,
+        SELECT {BILL}, {_totals(COSTS)}, sum(charges)::BIGINT,
             coalesce(sum(lines) FILTER (invoice_id IS NULL), 0)::BIGINT,
             max(charge_date) FILTER (charge_category = '{ChargeCategory.USAGE}')::VARCHAR,
             bool_or(is_net)

@@ -64,9 +64,9 @@ def reduce(
     Raises RefusedError naming file, row and field where a line states no readable cost, and where
     it belongs to no payer or month.
     """
-    lines, plain = _probed(connection, source, billing_period)
     payer = payer or Payer()
     try:
+        lines, plain = _probed(connection, source, billing_period)
         _write(connection, _query(lines, payer), targets)
         sole = _sole_payer(connection, targets)
         if sole is not None:
@@ -74,14 +74,24 @@ def reduce(
         reduced = _controls(connection, lines, targets)
     except duckdb.ConversionException as error:
         raise RefusedError(f"{source.path.name}: an amount is out of range: {error}") from error
-    except duckdb.InvalidInputException as error:
-        raise RefusedError(f"{source.path.name} cannot be read: {error}") from error
+    except duckdb.Error as error:
+        if _is_the_files_fault(error):
+            raise RefusedError(f"{source.path.name} cannot be read: {error}") from error
+        raise
     if plain is not None:
         _same(source, plain, reduced)
     if sole is None:
         return reduced
     note = f"{source.path.name}: lines without a payer account were taken for payer {sole}'s"
     return reduced.model_copy(update={"warnings": (*reduced.warnings, note)})
+
+
+def _is_the_files_fault(error: duckdb.Error) -> bool:
+    """Whether its content is broken; a full disk or too little memory is ours to try again."""
+    if isinstance(error, duckdb.IOException):
+        return "GZIP" in str(error) or "enough bytes" in str(error)
+    # What makes no sense in a Parquet file comes as the engine's plainest error.
+    return isinstance(error, duckdb.InvalidInputException) or type(error) is duckdb.Error
 
 
 def _query(lines: Lines, payer: Payer) -> str:

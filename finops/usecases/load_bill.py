@@ -84,9 +84,7 @@ def find_delivery(
     known = loads.at_place(manifest.place)
     # That this delivery was waited for is no reason to load it: each look is a fresh one.
     decided = [one for one in known if not _waits_for(one, manifest)]
-    verdict = look(
-        manifest, document.version, document.modified_at, seen, decided, now=now, quiet=quiet
-    )
+    verdict = look(manifest, document.modified_at, seen, decided, now=now, quiet=quiet)
     load = _arrived(manifest, arrived, seen)
     status = verdict.status or LoadStatus.REDUCING
     if status is LoadStatus.WAITING and attempt * wait >= PATIENCE:

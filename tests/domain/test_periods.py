@@ -60,7 +60,9 @@ def test_a_time_of_another_zone_belongs_to_its_day_in_utc() -> None:
     assert usage_day(datetime(2026, 9, 1, 1, tzinfo=madrid)) == date(2026, 8, 31)
 
 
-@pytest.mark.parametrize("text", ["2026-9", "2026-13", "2026-00", "26-09", "0000-01", "", "2026-09\n"])
+@pytest.mark.parametrize(
+    "text", ["2026-9", "2026-13", "2026-00", "26-09", "0000-01", "", "2026-09\n"]
+)
 def test_what_is_no_month_is_refused(text: str) -> None:
     with pytest.raises(InvalidError, match="write it as YYYY-MM"):
         BillingPeriod(text)

@@ -127,7 +127,9 @@ def cur_row(line: LineItem, of: int = CUR2) -> dict[str, Any]:
     row: dict[str, Any] = {names[of]: getattr(line, field) for field, names in TEXTS.items()}
     row |= {names[of]: getattr(line, field) for field, names in AMOUNTS.items()}
     if line.commitment_discount_id == line.reservation_arn:
-        row[TEXTS["commitment_discount_id"][of]] = None  # no plan: the reservation is the commitment
+        row[TEXTS["commitment_discount_id"][of]] = (
+            None  # no plan: the reservation is the commitment
+        )
     row[START[of]] = datetime.combine(line.charge_date, datetime.min.time()).replace(hour=23)
     row[PERIOD[of]] = datetime.fromisoformat(f"{line.billing_period}-01")
     # CUR 2.0 says of each tag whose it is; a resource's own have this prefix.

@@ -72,14 +72,15 @@ def bills(
         pick(
             [
                 tuple(types),
-                tuple(t for t in types if t is None or "Savings" in t or "Discount" in t) or (None,),
+                tuple(t for t in types if t is None or "Savings" in t or "Discount" in t)
+                or (None,),
             ]
         )
     )
     is_net = draw(st.booleans())
 
     def line() -> LineItem:
-        fields: dict[str, Any] = {name: ZERO for name in OPTIONAL_AMOUNTS}
+        fields: dict[str, Any] = dict.fromkeys(OPTIONAL_AMOUNTS, ZERO)
         fields |= dict.fromkeys(NULLABLE_AMOUNTS)
         for name in draw(st.lists(pick(OPTIONAL_AMOUNTS), max_size=3, unique=True)):
             fields[name] = draw(money)

@@ -1,10 +1,8 @@
 """The SQL says what the plain rule says, charge by charge and tick by tick, in every format."""
 
-import json
-from collections import Counter, defaultdict
 from decimal import Decimal
+from itertools import pairwise
 
-import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +10,6 @@ from finops.domain.charges import ChargeCategory, LineItem
 from tests.ledger.bill_files import (
     AMOUNTS,
     CUR2,
-    LEGACY,
     TEXTS,
     cur_row,
     differences,
@@ -24,7 +21,14 @@ from tests.ledger.bill_files import (
     write_parquet,
 )
 from tests.ledger.conftest import Worker
-from tests.ledger.strategies import NULLABLE_AMOUNTS, OPTIONAL_AMOUNTS, TAGS, amounts, bills, left_out
+from tests.ledger.strategies import (
+    NULLABLE_AMOUNTS,
+    OPTIONAL_AMOUNTS,
+    TAGS,
+    amounts,
+    bills,
+    left_out,
+)
 
 some = settings(max_examples=15, deadline=None, derandomize=True, phases=[Phase.generate])
 
@@ -45,7 +49,7 @@ OPTIONAL = (
 def cut(lines: list[LineItem], cuts: list[int]) -> list[list[LineItem]]:
     """*lines* as they lie in one to three files."""
     ends = [0, *cuts, len(lines)]
-    parts = [lines[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+    parts = [lines[a:b] for a, b in pairwise(ends)]
     return [part for part in parts if part]
 
 
@@ -93,9 +97,7 @@ def test_columns_that_an_export_leaves_out_count_as_what_no_line_says(
     worker: Worker, lines: list[LineItem], fields: set[str], is_text: bool
 ) -> None:
     names = {field: columns[CUR2] for field, columns in (TEXTS | AMOUNTS).items()}
-    rows = without(
-        [cur_row(one) for one in lines], [names.get(field, "tags") for field in fields]
-    )
+    rows = without([cur_row(one) for one in lines], [names.get(field, "tags") for field in fields])
     folder = worker.folder()
     file = (
         write_csv(folder / "a.csv", rows) if is_text else write_parquet(folder / "a.parquet", rows)
@@ -133,7 +135,12 @@ def test_legacy_csv_becomes_the_charges_of_the_plain_rule(
 def test_focus_says_its_categories_and_effective_cost_itself(
     worker: Worker, said: list[tuple[LineItem, Decimal]], is_text: bool
 ) -> None:
-    fields = (*OPTIONAL_AMOUNTS, "net_unblended_cost", "reservation_arn", "split_parent_resource_id")
+    fields = (
+        *OPTIONAL_AMOUNTS,
+        "net_unblended_cost",
+        "reservation_arn",
+        "split_parent_resource_id",
+    )
     pairs = [(left_out(one, fields)._replace(description=None), cost) for one, cost in said]
     rows = [focus_row(one, cost) for one, cost in pairs]
     folder = worker.folder()

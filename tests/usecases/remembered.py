@@ -14,48 +14,42 @@ import pytest
 from finops.ledger import engine, merging, reduction
 
 
-class _Lazy:
-    """A connection that is made once somebody asks it something."""
+class _Borrowed:
+    """The one connection that outlines files for everybody; a merge leaves its months with it."""
+
+    made: Any = None  # kept: it closes the connection when nobody knows it any more
+    shared: Any = None
 
     def __init__(self, limits: engine.Limits) -> None:
-        self._limits = limits
-        self._made: Any = None
-        self._opened: Any = None
-        self.months: list[merging.AccountMonth] | None = None
+        self.limits = limits
+        self.months: list[merging.AccountMonth] = []
 
     def __getattr__(self, name: str) -> Any:
-        if self._opened is None:
-            self._made = _connect(self._limits)
-            self._opened = self._made.__enter__()
-        return getattr(self._opened, name)
-
-    def close(self) -> None:
-        if self._made is not None:
-            self._made.__exit__(None, None, None)
+        if _Borrowed.shared is None:
+            _Borrowed.made = _connect(self.limits)
+            _Borrowed.shared = _Borrowed.made.__enter__()
+        return getattr(_Borrowed.shared, name)
 
 
 _connect = engine.connect
 _reduce = reduction.reduce
 _merge = merging.merge
 _account_months = merging.account_months
-_reduced: dict[Any, tuple[reduction.Reduced, list[bytes]]] = {}
-_merged: dict[Any, tuple[merging.Merged, Path, list[bytes], list[merging.AccountMonth]]] = {}
+_reduced: dict[Any, tuple[Any, list[bytes]]] = {}
+_merged: dict[Any, tuple[Any, Path, list[bytes], list[merging.AccountMonth]]] = {}
 
 
 @contextmanager
-def _lazily(limits: engine.Limits) -> Iterator[Any]:
-    connection = _Lazy(limits)
-    try:
-        yield connection
-    finally:
-        connection.close()
+def _borrow(limits: engine.Limits) -> Iterator[Any]:
+    yield _Borrowed(limits)
 
 
 def _reduce_once(connection: Any, source: Any, targets: list[Path], **told: Any) -> Any:
-    asked = (source.path.name, source.path.read_bytes(), source.first_row, source.rows)
-    key = (*asked, len(targets), repr(told))
+    content = source.path.read_bytes()
+    key = (source.path.name, content, source.first_row, source.rows, len(targets), repr(told))
     if key not in _reduced:
-        made = _reduce(connection, source, targets, **told)
+        with _connect(connection.limits) as fresh:
+            made = _reduce(fresh, source, targets, **told)
         _reduced[key] = (made, [target.read_bytes() for target in targets])
     made, contents = _reduced[key]
     for target, content in zip(targets, contents, strict=True):
@@ -66,8 +60,9 @@ def _reduce_once(connection: Any, source: Any, targets: list[Path], **told: Any)
 def _merge_once(connection: Any, partials: list[Path], target: Path, **told: Any) -> Any:
     key = (repr(told), *(partial.read_bytes() for partial in partials))
     if key not in _merged:
-        made = _merge(connection, partials, target, **told)
-        months = list(_account_months(connection))
+        with _connect(connection.limits) as fresh:
+            made = _merge(fresh, partials, target, **told)
+            months = list(_account_months(fresh))
         contents = [file.path.read_bytes() for file in made.files]
         _merged[key] = (made, target, contents, months)
     made, before, contents, connection.months = _merged[key]
@@ -82,7 +77,7 @@ def _merge_once(connection: Any, partials: list[Path], target: Path, **told: Any
 
 def remembering(patch: pytest.MonkeyPatch) -> None:
     """From here on the engine remembers."""
-    patch.setattr(engine, "connect", _lazily)
+    patch.setattr(engine, "connect", _borrow)
     patch.setattr(reduction, "reduce", _reduce_once)
     patch.setattr(merging, "merge", _merge_once)
     patch.setattr(merging, "account_months", lambda connection: iter(connection.months))

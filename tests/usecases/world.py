@@ -346,17 +346,19 @@ class World:
             ledger=self._port("ledger"),
             limits=self._limits,
         )
+        assert plan.status == "Planned", self.stores.loads.get(run.load_id).reason
         run.items, run.reduced, run.at = plan.items, 0, "reduce"
 
     def _reduce(self, run: Run) -> None:
         item = self.stores.ledger.get_json(work(run.load_id, "items.json"))[run.reduced]
-        reduce_bill(
+        reduced = reduce_bill(
             Item(**item),
             deliveries=self._port("deliveries"),
             loads=self._port("loads"),
             ledger=self._port("ledger"),
             limits=self._limits,
         )
+        assert reduced.status == "Reduced", self.stores.loads.get(run.load_id).reason
         run.reduced += 1
         run.at = "reduce" if run.reduced < run.items else "merge"
 
