@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import boto3
@@ -14,7 +15,9 @@ BILLING, LEDGER, LOADS, BILLS = "billing-bucket", "ledger-bucket", "loads-table"
 REGION = "us-east-1"
 
 
+@cache
 def client(service: str) -> Any:
+    """A client whose requests moto answers; made once, which takes longer than most requests."""
     return boto3.client(service, region_name=REGION)
 
 

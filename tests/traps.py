@@ -3,6 +3,7 @@
 from calendar import monthrange
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from finops.domain.charges import LineItem
 from tests.ledger.bill_files import line, tagged
@@ -17,7 +18,7 @@ def savings_plan_day() -> list[LineItem]:
 
     Two resources share the usage; a negation has no resource and no tags, as AWS writes it.
     """
-    of_plan = {"commitment_discount_id": PLAN}
+    of_plan: dict[str, Any] = {"commitment_discount_id": PLAN}
     covered = [
         line(
             cost,
@@ -54,7 +55,10 @@ def reservation_month() -> list[LineItem]:
 
     The upfront fee is 30.00 of these 30 days: 25.00 of it used, 5.00 not.
     """
-    of_reservation = {"reservation_arn": RESERVATION, "commitment_discount_id": RESERVATION}
+    of_reservation: dict[str, Any] = {
+        "reservation_arn": RESERVATION,
+        "commitment_discount_id": RESERVATION,
+    }
     used = [
         line(
             line_item_type="DiscountedUsage",
@@ -77,10 +81,13 @@ def reservation_month() -> list[LineItem]:
 
 def all_upfront_year() -> list[list[LineItem]]:
     """Trap 1c: 8,760.00 paid in January 2026 for a year of 365 days; every hour is used."""
-    of_reservation = {"reservation_arn": RESERVATION, "commitment_discount_id": RESERVATION}
+    of_reservation: dict[str, Any] = {
+        "reservation_arn": RESERVATION,
+        "commitment_discount_id": RESERVATION,
+    }
     months = []
     for month in range(1, 13):
-        of_month = {
+        of_month: dict[str, Any] = {
             "billing_period": f"2026-{month:02}",
             "charge_date": date(2026, month, 1),
             **of_reservation,
@@ -120,8 +127,9 @@ def classes() -> list[LineItem]:
 
     Invoices: EUINES26-1 of 160.50, EUINES26-2 of 21.00 and MARKET-3 of 500.00.
     """
-    first, second = {"invoice_id": "EUINES26-1"}, {"invoice_id": "EUINES26-2"}
-    nowhere = {"region_id": None, "resource_id": None}
+    first: dict[str, Any] = {"invoice_id": "EUINES26-1"}
+    second: dict[str, Any] = {"invoice_id": "EUINES26-2"}
+    nowhere: dict[str, Any] = {"region_id": None, "resource_id": None}
     return [
         line("100", resource_id="i-1", **first),
         line("2.50", service_code="AWSDataTransfer", **first, **nowhere),

@@ -35,7 +35,7 @@ def text(ticks: int, dust: int = 0) -> str:
     """*ticks* and *dust* as decimal text, as money leaves the product; ten decimals or more.
 
     >>> text(-676), text(20_000_000_000), text(8, 2_500_000_000)
-    ('-0.0000000676', '2.0000000000', '0.00000000082')
+    ('-0.0000000676', '2.0000000000', '0.000000000825')
     """
     if not dust:
         return f"{from_ticks(ticks):.10f}"

@@ -33,7 +33,7 @@ MOST = 10_000  # rows a page: what stays below the size of an answer that API Ga
 
 app = rest_api()
 
-Month = Annotated[str, Path(description="The billing period", pattern=r"^\d{4}-\d{2}$")]
+Month = Annotated[str, Path(description="The billing period, YYYY-MM")]
 Cursor = Annotated[str | None, Query(description="Where the page before ended")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Items a page")]
 PROBLEMS: dict[int, Any] = {

@@ -21,7 +21,7 @@ def cost(ticks: int, lines: int = 1) -> Costs:
     return Costs(lines=lines, unblended_cost=ticks)
 
 
-def summary(currency: str = "USD", **by_account: int) -> BillSummary:
+def summary(currency: str = "USD", /, **by_account: int) -> BillSummary:
     return BillSummary(
         billing_account_id="1",
         billing_period="2026-09",

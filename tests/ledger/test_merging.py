@@ -3,11 +3,12 @@
 import hashlib
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 
 from finops.domain.charges import LineItem
 from finops.domain.loads import Costs, merged, total
@@ -30,7 +31,7 @@ from tests.ledger.bill_files import (
 from tests.ledger.conftest import Worker
 from tests.ledger.strategies import SECOND_PAYER, bills
 
-some = settings(max_examples=10, deadline=None, derandomize=True)
+some = settings(max_examples=8, deadline=None, derandomize=True, phases=[Phase.generate])
 UNIT = TICKS_PER_UNIT
 COSTS = ("unblended_cost", "billed_cost", "effective_cost", "list_cost")
 
@@ -209,7 +210,7 @@ def test_what_a_bill_states_beyond_ten_decimals_is_in_every_total_of_its_unblend
 
     made = worker.ledger(write_csv(folder / "a.csv", [cur_row(one) for one in lines]))
 
-    exact = int(sum(one.unblended_cost for one in lines).scaleb(20))
+    exact = sum(Fraction(one.unblended_cost) for one in lines) * 10**20
     charges = [(c.unblended_cost, c.unblended_dust) for c in made.charges]
     summaries = [(s.costs.unblended_cost, s.costs.unblended_dust) for s in made.merged.summaries]
     controls = [(c.unblended_cost, c.dust) for c in made.controls]
@@ -323,8 +324,10 @@ def test_polars_finds_the_same_sums_in_the_files_by_account_day_and_type(
         ("day", "charge_date"),
         ("line_item_line_item_type", "line_item_type"),
     ):
-        theirs = table.group_by(column).agg(pl.col("ticks").sum()).rows()
-        assert made.sums(ours) == dict(theirs)
+        theirs = dict(table.group_by(column).agg(pl.col("ticks").sum()).rows())
+        told = made.sums(ours)
+        assert {key: told[key] for key in theirs} == theirs
+        assert sum(told.values()) == sum(theirs.values())
 
 
 @some

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.usecases.remembered import remembering
+from tests.remembered import remembering
 from tests.usecases.world import Crash, Run, World, in_memory
 
 RUNS = st.integers(0, 5)
