@@ -147,7 +147,8 @@ def _source(
     folder: Path,
     deliveries: Deliveries,
 ) -> sources.Source:
-    local = folder / Path(file.key).name
+    local = folder / "delivered" / Path(file.key).name  # whatever it is called
+    local.parent.mkdir()
     if item.first_group is not None and item.last_group is not None:
         return parquet.fetch(connection, deliveries, file, local, item.first_group, item.last_group)
     deliveries.download(file, local)
