@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -29,7 +30,9 @@ def furnished(**config: Any) -> Iterator[None]:
         for bucket in (BILLING, LEDGER):
             s3.create_bucket(Bucket=bucket)
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-        _table(LOADS, ["load_id"], by_kind=["kind", "recorded_at"], by_place=["place", "recorded_at"])
+        _table(
+            LOADS, ["load_id"], by_kind=["kind", "recorded_at"], by_place=["place", "recorded_at"]
+        )
         _table(BILLS, ["pk", "sk"], by_kind=["kind", "billing_period"])
         yield
 
@@ -38,6 +41,13 @@ def fill(bucket: str, keys: Iterable[str]) -> None:
     """Empty objects, put past the API: thousands of them in a moment."""
     for key in keys:
         s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(bucket, key, b"")
+
+
+def put_at(bucket: str, key: str, body: bytes, at: datetime) -> None:
+    """An object as if it was written *at* another time."""
+    backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    put = backend.put_object(bucket, key, body)
+    put.last_modified = at.astimezone(UTC).replace(tzinfo=None)
 
 
 def copy_items(table: str, copies: Iterable[dict[str, str]]) -> None:

@@ -47,9 +47,9 @@ def csv_file(lines: Sequence[Line]) -> bytes:
 
 def parquet_file(lines: Sequence[Line], rows_per_group: int = 1000) -> bytes:
     """*lines* as a CUR 2.0 file in Parquet; costs are doubles there."""
-    columns = {
-        name: [_columns(line)[name] for line in lines] for name in _columns(Line("0"))
-    } | {"line_item_unblended_cost": [float(line.cost) for line in lines]}
+    columns = {name: [_columns(line)[name] for line in lines] for name in _columns(Line("0"))} | {
+        "line_item_unblended_cost": [float(line.cost) for line in lines]
+    }
     sink = io.BytesIO()
     pq.write_table(pa.table(columns), sink, row_group_size=rows_per_group)
     return sink.getvalue()

@@ -15,7 +15,7 @@ from finops.ledger import engine, merging, reduction
 
 
 class _Borrowed:
-    """The one connection that outlines files for everybody; a merge leaves its months with it."""
+    """A part of the one database that outlines files for everybody; a merge leaves its months."""
 
     made: Any = None  # kept: it closes the connection when nobody knows it any more
     shared: Any = None
@@ -23,12 +23,15 @@ class _Borrowed:
     def __init__(self, limits: engine.Limits) -> None:
         self.limits = limits
         self.months: list[merging.AccountMonth] = []
+        self._own: Any = None
 
     def __getattr__(self, name: str) -> Any:
         if _Borrowed.shared is None:
             _Borrowed.made = _connect(self.limits)
             _Borrowed.shared = _Borrowed.made.__enter__()
-        return getattr(_Borrowed.shared, name)
+        if self._own is None:
+            self._own = _Borrowed.shared.cursor()  # workers of a map run side by side
+        return getattr(self._own, name)
 
 
 _connect = engine.connect

@@ -3,8 +3,11 @@
 import base64
 import gzip
 import json
+import random
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -12,16 +15,17 @@ from botocore.exceptions import ClientError
 
 from finops.domain.bills import Bill
 from finops.domain.errors import ConflictError, InvalidError, NotFoundError
-from finops.domain.loads import Load
+from finops.domain.loads import Load, LoadStatus
 from finops.usecases.ports import AccountTotals, Page
 
 LOAD, BILL = "LOAD", "BILL"
 CURRENT = "CURRENT"
 ACCOUNT = "ACCOUNT#"
 BATCH = 25
+PAUSE = 0.05  # seconds at first
 TRANSACTION = 100
 NO_CURSOR = "the cursor is none of ours; start again without it"
-KEPT = timedelta(days=400)  # the record of a load; its bill stays
+KEPT = timedelta(days=400)  # the record of a load that was not published
 
 _to_attribute = TypeSerializer().serialize
 _to_value = TypeDeserializer().deserialize
@@ -112,20 +116,23 @@ class DynamoLoads:
 
     def save(self, load: Load) -> Load:
         saved = load.model_copy(update={"version": load.version + 1})
-        names = {
+        names: dict[str, Any] = {
             "kind": LOAD,
             "recorded_at": saved.recorded_at.isoformat(),
             "place": saved.place,
             "status": saved.status.value,
             "version": saved.version,
             "detail": _packed(saved.model_dump(mode="json", exclude={"items_done"})),
-            "expires_at": int((saved.recorded_at + KEPT).timestamp()),
         }
+        if saved.status is not LoadStatus.PUBLISHED:
+            names["expires_at"] = int((saved.recorded_at + KEPT).timestamp())
         try:
             self._client.update_item(
                 TableName=self._table,
                 Key=_attributes({"load_id": saved.load_id}),
-                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in names),
+                UpdateExpression="SET "
+                + ", ".join(f"#{name} = :{name}" for name in names)
+                + ("" if "expires_at" in names else " REMOVE expires_at"),
                 ConditionExpression="#version = :before"
                 if load.version
                 else "attribute_not_exists(load_id)",
@@ -289,11 +296,9 @@ class DynamoBills:
         ]
 
     def write_totals(self, payer: str, period: str, totals: Iterable[AccountTotals]) -> int:
-        puts = [
+        return self._batch(
             {"PutRequest": {"Item": _attributes(_totals(payer, period, total))}} for total in totals
-        ]
-        self._batch(puts)
-        return len(puts)
+        )
 
     def expire_totals(self, bill: Bill, spared: Collection[str]) -> int:
         in_force = {item["sk"] for item in self._in_force(bill, "sk, load_id, account, currency")}
@@ -303,8 +308,7 @@ class DynamoBills:
             for item in self._all_totals(bill, "sk, load_id")
             if item["sk"] not in in_force and item["load_id"] not in spared
         ]
-        self._batch(old)
-        return len(old)
+        return self._batch(old)
 
     def _in_force(self, bill: Bill, wanted: str) -> list[dict[str, Any]]:
         """For each account, the totals of the newest load in the bill's lineage that has some."""
@@ -333,11 +337,20 @@ class DynamoBills:
             ConsistentRead=True,
         )
 
-    def _batch(self, requests: list[dict[str, Any]]) -> None:
-        for at in range(0, len(requests), BATCH):
-            rest = {self._table: requests[at : at + BATCH]}
-            while rest:
-                rest = self._client.batch_write_item(RequestItems=rest).get("UnprocessedItems", {})
+    def _batch(self, requests: Iterable[dict[str, Any]]) -> int:
+        """Write them in batches, as they come; what the table puts off is tried again later."""
+        done = 0
+        rest = iter(requests)
+        while batch := list(islice(rest, BATCH)):
+            done += len(batch)
+            wanted, pause = {self._table: batch}, PAUSE
+            while wanted:
+                answer = self._client.batch_write_item(RequestItems=wanted)
+                wanted = answer.get("UnprocessedItems", {})
+                if wanted:
+                    time.sleep(random.uniform(0, pause))  # noqa: S311  # jitter keeps no secret
+                    pause = min(2 * pause, 5.0)
+        return done
 
 
 def _key(payer: str, period: str) -> str:

@@ -3,11 +3,12 @@
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote_plus
 
 from botocore.exceptions import ClientError
 
@@ -20,6 +21,7 @@ ABSENT = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
 CHANGED = {"412", "PreconditionFailed", "InvalidRange"} | ABSENT
 LOOKS = 16  # at once
 BLOCK = 1 << 20
+IN_USE = 60  # seconds in which a file that was asked for may still be read
 
 
 class S3Deliveries:
@@ -30,20 +32,18 @@ class S3Deliveries:
         self._bucket = bucket
 
     def read(self, key: str) -> Document:
-        for name in dict.fromkeys((key, unquote_plus(key))):  # notifications may quote keys
-            try:
-                found = self._client.get_object(Bucket=self._bucket, Key=name)
-            except ClientError as error:
-                if _code(error) not in ABSENT:
-                    raise
-                continue
-            return Document(
-                text=found["Body"].read().decode("utf-8-sig", errors="replace"),
-                version=_version(found),
-                modified_at=found["LastModified"],
-                notes=found.get("Metadata", {}),
-            )
-        raise NotFoundError(f"there is no {key} in the billing bucket")
+        try:
+            found = self._client.get_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if _code(error) in ABSENT:
+                raise NotFoundError(f"there is no {key} in the billing bucket") from error
+            raise
+        return Document(
+            text=found["Body"].read().decode("utf-8-sig", errors="replace"),
+            version=_version(found),
+            modified_at=found["LastModified"],
+            notes=found.get("Metadata", {}),
+        )
 
     def version(self, key: str) -> str | None:
         head = self._head(key)
@@ -68,10 +68,10 @@ class S3Deliveries:
             for block in body.iter_chunks(BLOCK):
                 local.write(block)
 
-    def manifests(self) -> Iterator[str]:
-        for key in _keys(self._client, self._bucket, ""):
-            if key.endswith(MANIFEST_SUFFIX):
-                yield key
+    def manifests(self, since: datetime) -> Iterator[str]:
+        for item in _objects(self._client, self._bucket, ""):
+            if item["Key"].endswith(MANIFEST_SUFFIX) and item["LastModified"] >= since:
+                yield item["Key"]
 
     def _seen(self, key: str) -> FileSeen | None:
         head = self._head(key)
@@ -127,7 +127,8 @@ class S3Ledger:
                 local.write(block)
 
     def cached(self, key: str) -> Path:
-        path = self._cache / key
+        # An engine takes folders named like `account=…` for columns of that name.
+        path = self._cache / key.replace("=", "-")
         if path.exists():
             os.utime(path)
             return path
@@ -149,7 +150,7 @@ class S3Ledger:
         return json.loads(self._read(key).read())
 
     def keys(self, prefix: str) -> Iterator[str]:
-        return _keys(self._client, self._bucket, prefix)
+        return (item["Key"] for item in _objects(self._client, self._bucket, prefix))
 
     def delete(self, keys: Iterable[str]) -> int:
         listed = list(keys)
@@ -177,17 +178,17 @@ class S3Ledger:
             key=lambda path: path.stat().st_mtime,
         )
         held = newest.stat().st_size + sum(path.stat().st_size for path in files)
+        in_use = time.time() - IN_USE
         for path in files:
-            if held <= self._cache_bytes:
+            if held <= self._cache_bytes or path.stat().st_mtime > in_use:
                 return
             held -= path.stat().st_size
             path.unlink(missing_ok=True)
 
 
-def _keys(client: Any, bucket: str, prefix: str) -> Iterator[str]:
+def _objects(client: Any, bucket: str, prefix: str) -> Iterator[Any]:
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for item in page.get("Contents", ()):
-            yield item["Key"]
+        yield from page.get("Contents", ())
 
 
 def _version(found: Any) -> str:

@@ -111,6 +111,10 @@ COSTS: Mapping[str, str] = {
 }
 
 
+# How the ledger keeps the sums of some charges, in this order, in its files and account totals.
+MEASURES = ("lines", *COSTS.values(), "unblended_dust")
+
+
 class CostQuery(Frozen):
     """A question to a month: the chosen costs, summed by dimensions, of the charges that match."""
 

@@ -125,13 +125,12 @@ def _account(said: Mapping[str, Any]) -> str | None:
     return arn[4] if len(arn) > 5 and arn[4] else None
 
 
-def load_id(execution_id: str, files: Iterable[tuple[str, str]]) -> str:
-    """The identity of a delivery: its execution and the content (*key*, *ETag*) of its files."""
-    told = [
-        LEDGER_EDITION,
-        execution_id,
-        *(f"{key} {etag.strip(chr(34))}" for key, etag in sorted(files)),
-    ]
+def load_id(execution_id: str, files: Iterable[tuple[str, str]], payer: str | None = None) -> str:
+    """The identity of a delivery: its execution, the content (*key*, *ETag*) of its files, and the
+    payer it was filed under by hand.
+    """
+    content = [f"{key} {etag.strip(chr(34))}" for key, etag in sorted(files)]
+    told = [LEDGER_EDITION, execution_id, *content, *([payer] if payer else [])]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:24]
 
 
@@ -148,6 +147,7 @@ def look(
     *,
     now: datetime,
     quiet: timedelta,
+    payer: str | None = None,
 ) -> Verdict:
     """Whether the delivery of *manifest* is whole and new.
 
@@ -161,7 +161,8 @@ def look(
             reason=f"{len(missing)} of {len(seen)} files are not there yet, first {missing[0]}",
         )
     files = {key: file for key, file in seen.items() if file is not None}
-    identity = load_id(manifest.execution_id, [(key, file.etag) for key, file in files.items()])
+    told = [(key, file.etag) for key, file in files.items()]
+    identity = load_id(manifest.execution_id, told, payer)
     published = [load for load in known if load.status is LoadStatus.PUBLISHED]
     if same := next((load for load in known if load.load_id == identity), None):
         if same.status is LoadStatus.PUBLISHED:
@@ -170,7 +171,7 @@ def look(
             return Verdict(status=None)
     # The files of an execution never change; whatever manifest comes again, these are another's.
     for load in published:
-        if load.execution_id == manifest.execution_id:
+        if load.execution_id == manifest.execution_id and load.payer == payer:
             return Verdict(
                 status=LoadStatus.SUPERSEDED,
                 reason=f"execution {manifest.execution_id} was loaded as {load.load_id}, from other"

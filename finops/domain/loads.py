@@ -133,6 +133,11 @@ class BillSummary(Frozen):
 BREAKDOWNS = ("by_account", "by_charge_category", "by_day", "by_service")
 
 
+def in_brief(summary: BillSummary) -> BillSummary:
+    """*summary* without its breakdowns, which grow with the organisation."""
+    return summary.model_copy(update={name: {} for name in (*BREAKDOWNS, "by_invoice")})
+
+
 def merged(parts: Iterable[BillSummary]) -> list[BillSummary]:
     """Summaries of shares of the accounts, put together for each bill and currency."""
     groups: defaultdict[tuple[str, str, str | None], list[BillSummary]] = defaultdict(list)

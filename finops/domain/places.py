@@ -1,5 +1,7 @@
 """Where the ledger keeps things: the names of its files, which every part of the product shares."""
 
+from urllib.parse import quote
+
 
 def work(load: str, name: str) -> str:
     """Something a load needs on its way; gone a week later."""
@@ -26,4 +28,4 @@ def account_folder(account: str | None) -> str:
 
 def quoted(name: str) -> str:
     """*name* as a part of a key: the ids of some providers hold slashes and colons."""
-    return "".join(c if c.isalnum() or c in "-_." else f"%{ord(c):02X}" for c in name)
+    return quote(name, safe="")

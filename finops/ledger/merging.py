@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
+from finops.domain.bills import MEASURES
 from finops.domain.charges import COVERED, DISCOUNTS, NEGATION, ChargeCategory, Key
 from finops.domain.loads import BillSummary, Costs
 from finops.domain.money import settled
@@ -35,14 +36,6 @@ CUBE = tuple(
     for field in Key._fields
     if field not in ("resource_id", "tags", "commitment_discount_id", "split_parent_resource_id")
 )
-COSTS = (
-    "lines",
-    "unblended_cost",
-    "billed_cost",
-    "effective_cost",
-    "list_cost",
-    "unblended_dust",
-)
 # The unblended cost is kept as the bill states it; the others are rounded to ticks, once.
 ROUNDED = tuple(field for field in MONEY if field != "unblended_cost")
 _DUSTY = tuple(name for field in MONEY for name in (field, f"{field}_dust"))
@@ -50,7 +43,7 @@ HALF, ONE = 5 * 10**9, 10**10  # of a tick, in dust
 
 
 class AccountMonth(BaseModel):
-    """The days of an account's month: for each day and category, `COSTS` in that order."""
+    """The days of an account's month: for each day and category, `MEASURES` in that order."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -137,7 +130,7 @@ def account_months(connection: duckdb.DuckDBPyConnection) -> Iterator[AccountMon
     """The totals of each account's days, of the charges last merged; one account at a time."""
     rows = connection.execute(f"""
         SELECT {BILL}, sub_account_id, charge_date, coalesce(charge_category, '{NONE}'),
-            {_totals(COSTS)}
+            {_totals(MEASURES)}
         FROM charges GROUP BY ALL ORDER BY {BILL}, sub_account_id NULLS LAST, 5, 6""")
     now: tuple[Any, ...] | None = None
     days: dict[str, dict[str, Any]] = {}
@@ -207,16 +200,18 @@ def _totals(measures: Sequence[str]) -> str:
 
 
 _CUBE = f"""
-    SELECT {", ".join(CUBE)}, {_sums(COSTS)}, bool_or(is_net) AS is_net, count(*)::BIGINT AS charges
+    SELECT {", ".join(CUBE)}, {_sums(MEASURES)}, bool_or(is_net) AS is_net, count(*)::BIGINT AS charges
     FROM charges GROUP BY ALL ORDER BY {", ".join(f"{field} NULLS LAST" for field in CUBE)}"""
-# The inventory of an account's month: each resource once, with its newest tags.
+# The inventory of an account's month: each resource by service, with the tags of its last day
+# (none, where they were taken away). Not of two currencies in one sum.
 _RESOURCES = f"""
-    SELECT billing_account_id, billing_period, sub_account_id, resource_id, service_code,
-        arg_max(region_id, (charge_date, region_id)) AS region_id,
-        arg_max(tags, (charge_date, tags)) AS tags,
-        min(charge_date) AS first_day, max(charge_date) AS last_day, {_sums(COSTS)}
-    FROM charges WHERE resource_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5
-    ORDER BY 1, 2, 3 NULLS LAST, 4, 5 NULLS LAST"""
+    SELECT {BILL}, sub_account_id, resource_id, service_code,
+        arg_max({{'r': region_id}}, (charge_date, coalesce(region_id, '')))['r'] AS region_id,
+        arg_max({{'t': tags}}, (charge_date, coalesce(tags, '')))['t'] AS tags,
+        min(charge_date) AS first_day, max(charge_date) AS last_day, {_sums(MEASURES)}
+    FROM charges WHERE resource_id IS NOT NULL
+    GROUP BY {BILL}, sub_account_id, resource_id, service_code
+    ORDER BY {BILL}, sub_account_id NULLS LAST, resource_id, service_code NULLS LAST"""
 
 
 # Bills that hold their discounts in net columns; discount lines would take them off twice.
@@ -316,13 +311,13 @@ def _summaries(connection: duckdb.DuckDBPyConnection) -> Iterator[BillSummary]:
     told: dict[tuple[Any, ...], dict[str, dict[str, Costs]]] = {}
     for name, field in breakdowns.items():
         for *of, key, lines, unblended, billed, effective, listed, dust in connection.execute(
-            f"SELECT {BILL}, coalesce({field}::VARCHAR, '{NONE}'), {_totals(COSTS)}"
+            f"SELECT {BILL}, coalesce({field}::VARCHAR, '{NONE}'), {_totals(MEASURES)}"
             " FROM cube GROUP BY ALL ORDER BY ALL"
         ).fetchall():
             costs = _costs(lines, unblended, billed, effective, listed, dust)
             told.setdefault(tuple(of), {}).setdefault(name, {})[key] = costs
     wholes = connection.execute(f"""
-        SELECT {BILL}, {_totals(COSTS)}, sum(charges)::BIGINT,
+        SELECT {BILL}, {_totals(MEASURES)}, sum(charges)::BIGINT,
             coalesce(sum(lines) FILTER (invoice_id IS NULL), 0)::BIGINT,
             max(charge_date) FILTER (charge_category = '{ChargeCategory.USAGE}')::VARCHAR,
             bool_or(is_net)
@@ -363,7 +358,7 @@ def _write(connection: duckdb.DuckDBPyConnection, target: Path, shard: int) -> I
         mine = (
             f"billing_account_id = {engine.text(payer)} AND billing_period = {engine.text(period)}"
         )
-        cube = f"SELECT {', '.join(CUBE)}, {', '.join(COSTS)} FROM cube WHERE {mine}"
+        cube = f"SELECT {', '.join(CUBE)}, {', '.join(MEASURES)} FROM cube WHERE {mine}"
         yield _file(connection, cube, target / f"{number}-cube", payer, period, f"cube-{shard}")
         accounts = connection.execute(
             f"SELECT DISTINCT sub_account_id FROM cube WHERE {mine} ORDER BY ALL"

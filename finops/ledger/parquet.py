@@ -4,6 +4,7 @@ What is fetched goes to its own place in a sparse local file of the same size, w
 like the whole one: it asks for nothing but the column chunks that are there.
 """
 
+import os
 import struct
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -59,11 +60,8 @@ class Outline(NamedTuple):
         return cuts
 
 
-def outline(
-    connection: duckdb.DuckDBPyConnection, remote: Remote, file: Sized, local: Path
-) -> Outline:
-    """The row groups of *file*, of which only the footer is fetched (to *local*)."""
-    _fetch_footer(remote, file, local)
+def outline(connection: duckdb.DuckDBPyConnection, file: Sized, local: Path) -> Outline:
+    """The row groups of *file*, whose footer `fetch_footer` has brought to *local*."""
     # A file with other columns than a bill's is refused before anybody reads its rows.
     sources.open_parquet(connection, local, name=Path(file.key).name)
     found = connection.execute(
@@ -82,7 +80,7 @@ def fetch(
     last: int,
 ) -> sources.Source:
     """The row groups [*first*, *last*) of *file*: the columns a charge is made of, and no others."""
-    _fetch_footer(remote, file, local)
+    fetch_footer(remote, file, local)
     whole = sources.open_parquet(connection, local)
     wanted = set(Lines(whole).used_columns())
     rows_before, rows = 0, 0
@@ -100,14 +98,14 @@ def fetch(
             start = min(offset for offset in (dictionary, data) if offset)
             spans.append((int(start), int(start + size)))
     with local.open("r+b") as sparse, ThreadPoolExecutor(REQUESTS) as pool:
-        pieces = list(_pieces(spans))
-        for (start, _), content in zip(
-            pieces,
-            pool.map(lambda p: remote.read_range(file, p[0], p[1] - p[0]), pieces),
-            strict=True,
-        ):
-            sparse.seek(start)
-            sparse.write(content)
+
+        def bring(piece: tuple[int, int]) -> None:
+            """Straight to its place: no more is held than is on its way."""
+            os.pwrite(
+                sparse.fileno(), remote.read_range(file, piece[0], piece[1] - piece[0]), piece[0]
+            )
+
+        list(pool.map(bring, _pieces(spans)))
     return whole.model_copy(update={"first_row": rows_before, "rows": rows})
 
 
@@ -124,7 +122,8 @@ def _pieces(spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
             yield at, min(at + PIECE, end)
 
 
-def _fetch_footer(remote: Remote, file: Sized, local: Path) -> None:
+def fetch_footer(remote: Remote, file: Sized, local: Path) -> None:
+    """The footer of *file*, in its place in a sparse file; RefusedError where it has none."""
     start = max(0, file.size - TAIL)
     tail = remote.read_range(file, start, file.size - start)
     if file.size < 12 or tail[-4:] != b"PAR1":

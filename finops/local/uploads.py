@@ -75,7 +75,9 @@ def upload(
             ContentType="application/json",
             Metadata=notes,
         )
-    return Uploaded(load_id(found.execution_id, etags.items()), next(reversed(found.manifests)))
+    return Uploaded(
+        load_id(found.execution_id, etags.items(), payer), next(reversed(found.manifests))
+    )
 
 
 def _is_hidden(file: Path, root: Path) -> bool:

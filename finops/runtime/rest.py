@@ -8,7 +8,10 @@ from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.exceptions import (
+    RequestUnsupportedContentType,
+    RequestValidationError,
+)
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from finops.domain.cells import harmless
@@ -56,6 +59,10 @@ def rest_api() -> APIGatewayRestResolver:
         ]
         told = "; ".join(f"{one['where']}: {one['what']}" for one in wrong)
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, told, errors=wrong)
+
+    @app.exception_handler(RequestUnsupportedContentType)  # type: ignore[untyped-decorator]
+    def of_another_kind(_: RequestUnsupportedContentType) -> Response[Any]:
+        return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send a body as application/json")
 
     @app.exception_handler(ValueError)  # type: ignore[untyped-decorator]
     def malformed(error: ValueError) -> Response[Any]:

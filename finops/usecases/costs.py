@@ -4,18 +4,20 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from finops.domain.bills import COSTS, Bill, CostQuery
+from finops.domain.bills import COSTS, MEASURES, Bill, CostQuery
 from finops.domain.errors import ConflictError, InvalidError
 from finops.domain.loads import Frozen
 from finops.domain.places import account_folder, generation
 from finops.usecases.ports import Bills, Ledger
 
-MEASURES = ("lines", *COSTS.values(), "unblended_dust")  # as account totals keep them
 NONE = "(none)"
+DOWNLOADS = 16
+PAGE_BYTES = 4_500_000  # of the 6 MB that a function may answer
 
 
 class Row(Frozen):
@@ -76,6 +78,7 @@ def costs(
         page = every.rows[offset : None if limit is None else offset + limit]
     else:
         page, count, totals = _from_ledger(query, asked, offset, limit, ledger, engine)
+    page = _fitting(page)
     shown = offset + len(page)
     return CostAnswer(
         rows=page,
@@ -83,6 +86,16 @@ def costs(
         bills=asked,
         next_cursor=_cursor(shown, state) if shown < count else None,
     )
+
+
+def _fitting(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """As many of *rows* as one answer can carry, whatever their tags are; one at least."""
+    size = 0
+    for number, row in enumerate(rows):
+        size += len(json.dumps(row.of)) + 60 * (1 + len(row.of) + len(row.costs))
+        if size > PAGE_BYTES and number:
+            return rows[:number]
+    return rows
 
 
 def _asked(bill: Bill, query: CostQuery) -> bool:
@@ -108,11 +121,13 @@ def _cursor(offset: int, state: str) -> str:
 def _offset(cursor: str | None, state: str) -> int:
     if cursor is None:
         return 0
+    no_cursor = "the cursor is none of ours; start again without it"
     try:
         offset, of = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        offset = int(offset)
     except (ValueError, TypeError) as error:
-        raise InvalidError("the cursor is none of ours; start again without it") from error
+        raise InvalidError(no_cursor) from error
+    if type(offset) is not int or offset < 0:
+        raise InvalidError(no_cursor)
     if of != state:
         raise ConflictError(
             "a newer delivery was published meanwhile; start again without a cursor"
@@ -185,7 +200,9 @@ def _from_ledger(
     ledger: Ledger,
     engine: Engine,
 ) -> tuple[tuple[Row, ...], int, tuple[tuple[str | None, Row], ...]]:
-    files = [ledger.cached(key) for bill in asked for key in _files(bill, query, ledger)]
+    keys = [key for bill in asked for key in _files(bill, query, ledger)]
+    with ThreadPoolExecutor(DOWNLOADS) as pool:
+        files = list(pool.map(ledger.cached, keys))
     if not files:
         return (), 0, ()
     with engine() as summing:
@@ -204,9 +221,9 @@ def _summed(of: tuple[str | None, ...], measures: tuple[Any, ...]) -> Row:
 def _files(bill: Bill, query: CostQuery, ledger: Ledger) -> list[str]:
     """The files to read: cubes, or the charges of the accounts where resources matter."""
     root = generation(bill.billing_account_id, bill.billing_period, bill.load_id)
-    if not query.needs_resources:
-        return [f"{root}/cube-{shard}.parquet" for shard in range(bill.shards)]
     names = [str(file["name"]) for file in ledger.get_json(f"{root}/index.json")["files"]]
+    if not query.needs_resources:
+        return [f"{root}/{name}" for name in names if name.startswith("cube-")]
     charges = [name for name in names if name.endswith("/charges.parquet")]
     if (account := query.where.get("account")) is not None:
         folder = account_folder(None if account in ("", NONE) else account)

@@ -10,6 +10,9 @@ from finops.domain.loads import UNDER_WAY, Load, LoadStatus
 from finops.domain.places import generation
 from finops.usecases.ports import Bills, Deliveries, Ledger, Loads, Runs
 
+TOTALS_KEPT = timedelta(days=2)
+SWEPT = timedelta(days=35)  # AWS rewrites a month for two weeks after its end
+
 
 def sweep_deliveries(
     *, now: datetime, deliveries: Deliveries, loads: Loads, runs: Runs
@@ -20,9 +23,12 @@ def sweep_deliveries(
     leaves its load under way for ever.
     """
     started = []
-    for key in deliveries.manifests():
-        settled = [load for load in loads.at_place(place_of(key)) if _is_settled(load, now)]
-        if not _is_known(key, settled, deliveries):
+    places: dict[str, list[Load]] = {}
+    for key in deliveries.manifests(now - SWEPT):
+        place = place_of(key)
+        if place not in places:
+            places[place] = [load for load in loads.at_place(place) if _is_settled(load, now)]
+        if not _is_known(key, places[place], deliveries):
             runs.start(key)
             started.append(key)
     return started
@@ -55,12 +61,14 @@ def _is_settled(load: Load, now: datetime) -> bool:
 def expire_generations(
     *, now: datetime, keep: timedelta, bills: Bills, loads: Loads, ledger: Ledger
 ) -> int:
-    """Delete the generations that no reader sees any more, *keep* after they were replaced."""
+    """Delete the generations that no reader sees any more; what is younger than *keep* stays."""
     deleted = 0
     cursor: str | None = None
     while True:
         page = bills.all(100, cursor)
-        for bill in page.items:
+        for listed in page.items:
+            # The listing follows the table; what is deleted must not be what is in force by now.
+            bill = bills.find(listed.billing_account_id, listed.billing_period) or listed
             deleted += _expire(bill, now=now, keep=keep, bills=bills, loads=loads, ledger=ledger)
         cursor = page.next_cursor
         if cursor is None:
@@ -78,11 +86,14 @@ def _expire(
     spared = {bill.load_id}
     if now - bill.published_at < keep:
         spared.update(bill.lineage[-2:])  # somebody may still be paging through the one before
-    # What is being made now is nobody's yet.
-    spared.update(
-        name
-        for name in made
-        if (load := loads.find(name)) is not None and now - load.recorded_at < keep
-    )
+    found = {name: loads.find(name) for name in made}
+    spared.update(name for name in made if _is_recent(found[name], now, keep))
     gone = [key for name, keys in made.items() if name not in spared for key in keys]
-    return ledger.delete(gone) + bills.expire_totals(bill, spared)
+    # Totals are read with every question, so theirs go sooner.
+    totals = {name for name in made if _is_recent(found[name], now, TOTALS_KEPT)}
+    return ledger.delete(gone) + bills.expire_totals(bill, {*bill.lineage[-2:], *totals})
+
+
+def _is_recent(load: Load | None, now: datetime, keep: timedelta) -> bool:
+    """Whether a load may be under way, or may have been published since the bill was read."""
+    return load is not None and (load.status in UNDER_WAY or now - load.recorded_at < keep)

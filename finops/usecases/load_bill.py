@@ -37,6 +37,7 @@ from finops.domain.loads import (
     LoadedFile,
     LoadStatus,
     changes,
+    in_brief,
     merged,
     total,
 )
@@ -84,7 +85,15 @@ def find_delivery(
     known = loads.at_place(manifest.place)
     # That this delivery was waited for is no reason to load it: each look is a fresh one.
     decided = [one for one in known if not _waits_for(one, manifest)]
-    verdict = look(manifest, document.modified_at, seen, decided, now=now, quiet=quiet)
+    verdict = look(
+        manifest,
+        document.modified_at,
+        seen,
+        decided,
+        now=now,
+        quiet=quiet,
+        payer=arrived.payer,
+    )
     load = _arrived(manifest, arrived, seen)
     status = verdict.status or LoadStatus.REDUCING
     if status is LoadStatus.WAITING and attempt * wait >= PATIENCE:
@@ -123,7 +132,9 @@ def _arrived(manifest: Manifest, arrival: Arrival, seen: Mapping[str, FileSeen |
     is_whole = files and len(files) == len(seen)
     told = [(key, file.etag) for key, file in files.items()] if is_whole else []
     return Load(
-        load_id=load_id(manifest.execution_id, told or [(manifest.key, arrival.version)]),
+        load_id=load_id(
+            manifest.execution_id, told or [(manifest.key, arrival.version)], arrival.payer
+        ),
         status=LoadStatus.WAITING,
         manifest_key=manifest.key,
         manifest_version=arrival.version,
@@ -224,7 +235,8 @@ def check_load(load: str, *, loads: Loads, ledger: Ledger) -> Load:
             for file in record.files
         ),
         bills=tuple(
-            LoadedBill(summary=summary, status=LoadStatus.CHECKING) for summary in summaries
+            LoadedBill(summary=in_brief(summary), status=LoadStatus.CHECKING)
+            for summary in summaries
         ),
         warnings=tuple(dict.fromkeys(notes)),
     )
@@ -290,17 +302,14 @@ def publish_load(
         # Looked at between reading the bills and writing them: who publishes a newer delivery
         # changes a bill's version, so that of two that race the older one comes round again.
         if deliveries.version(record.manifest_key) != record.manifest_version:
-            return _saved(
-                loads,
-                record,
-                status=LoadStatus.SUPERSEDED,
-                reason="a newer manifest took its place while it was loaded",
-            )
+            return _overtaken(loads, record)
         verdicts = {of: succession(current, record) for of, current in found.items()}
         taking = [of for of, verdict in verdicts.items() if verdict is None]
-        loaded = tuple(_with_changes(bill, found, verdicts, ledger) for bill in record.bills)
+        loaded = tuple(_with_changes(bill, load, found, verdicts, ledger) for bill in record.bills)
         for of in taking:
             _write_totals(record, of, found[of], bills, ledger)
+        # What changed is written down first: after the switch nobody could work it out again.
+        record = _saved(loads, record, bills=loaded)
         try:
             bills.publish(
                 [succeeded(found[of], record, of, _totals(record, of), now) for of in taking]
@@ -313,12 +322,17 @@ def publish_load(
             record,
             status=LoadStatus.PUBLISHED if published else LoadStatus.OLDER,
             reason=None if published else "a bill of a newer delivery is there already",
-            bills=loaded,
         )
+
+
+def _overtaken(loads: Loads, record: Load) -> Load:
+    reason = "a newer manifest took its place while it was loaded"
+    return _saved(loads, record, status=LoadStatus.SUPERSEDED, reason=reason)
 
 
 def _with_changes(
     bill: LoadedBill,
+    load: str,
     found: dict[tuple[str, str], Bill | None],
     verdicts: dict[tuple[str, str], LoadStatus | None],
     ledger: Ledger,
@@ -327,19 +341,22 @@ def _with_changes(
     current = found[of]
     if verdicts[of] is LoadStatus.UNCHANGED:  # a crash came between the switch and the record
         return bill.model_copy(update={"status": LoadStatus.PUBLISHED})
-    before = None
-    if current is not None:
-        index = ledger.get_json(f"{generation(*of, current.load_id)}/index.json")
-        before = next(
-            (s for one in index["summaries"] if (s := BillSummary(**one)).of == bill.summary.of),
-            None,
-        )
+    before = _summary(bill, current.load_id, ledger) if current else None
+    after = _summary(bill, load, ledger) or bill.summary
     return bill.model_copy(
         update={
             "status": verdicts[of] or LoadStatus.PUBLISHED,
-            "changes": changes(before, bill.summary),
+            "changes": changes(before, after),
         }
     )
+
+
+def _summary(bill: LoadedBill, load: str, ledger: Ledger) -> BillSummary | None:
+    """The same bill as another *load* made it, with all its breakdowns."""
+    payer, period, _ = bill.summary.of
+    index = ledger.get_json(f"{generation(payer, period, load)}/index.json")
+    summaries = (BillSummary(**summary) for summary in index["summaries"])
+    return next((summary for summary in summaries if summary.of == bill.summary.of), None)
 
 
 def _totals(load: Load, of: tuple[str, str]) -> tuple[BillTotal, ...]:
@@ -361,18 +378,21 @@ def _write_totals(
     """The account totals that differ from those in force; readers do not see them yet."""
     after = succeeded(current, load, of, (), load.recorded_at)
     known = bills.digests(current) if current and len(after.lineage) > 1 else {}
-    made = _account_totals(load, of, ledger)
-    changed = [t for t in made if known.get((t.account, t.currency)) != t.digest]
-    there = {(totals.account, totals.currency) for totals in made}
-    gone = [
-        AccountTotals(account, currency, load.load_id, "", None)
-        for account, currency in known.keys() - there
-    ]
-    bills.write_totals(*of, [*changed, *gone])
+    gone = set(known)
+
+    def changed() -> Iterator[AccountTotals]:
+        for totals in _account_totals(load, of, ledger):
+            gone.discard((totals.account, totals.currency))
+            if known.get((totals.account, totals.currency)) != totals.digest:
+                yield totals
+        for account, currency in sorted(gone, key=str):
+            yield AccountTotals(account, currency, load.load_id, "", None)
+
+    bills.write_totals(*of, changed())
 
 
-def _account_totals(load: Load, of: tuple[str, str], ledger: Ledger) -> list[AccountTotals]:
-    made: list[AccountTotals] = []
+def _account_totals(load: Load, of: tuple[str, str], ledger: Ledger) -> Iterator[AccountTotals]:
+    """The totals that the merge made, one account at a time."""
     with scratch() as folder:
         for shard in range(load.shards):
             packed = folder / f"{shard}.jsonl.gz"
@@ -384,16 +404,13 @@ def _account_totals(load: Load, of: tuple[str, str], ledger: Ledger) -> list[Acc
                         continue
                     days = month["days"]
                     told = json.dumps(days, sort_keys=True).encode()
-                    made.append(
-                        AccountTotals(
-                            month["sub_account_id"],
-                            month["billing_currency"],
-                            load.load_id,
-                            hashlib.sha256(told).hexdigest()[:16],
-                            days,
-                        )
+                    yield AccountTotals(
+                        month["sub_account_id"],
+                        month["billing_currency"],
+                        load.load_id,
+                        hashlib.sha256(told).hexdigest()[:16],
+                        days,
                     )
-    return made
 
 
 # -- fail ---------------------------------------------------------------------------------------
@@ -405,12 +422,7 @@ def fail_load(load: str | None, cause: str, *, loads: Loads, deliveries: Deliver
     if record is None or record.status in (LoadStatus.PUBLISHED, LoadStatus.REFUSED):
         return record
     if deliveries.version(record.manifest_key) != record.manifest_version:
-        return _saved(
-            loads,
-            record,
-            status=LoadStatus.SUPERSEDED,
-            reason="a newer manifest took its place while it was loaded",
-        )
+        return _overtaken(loads, record)
     return _saved(loads, record, status=LoadStatus.FAILED, reason=cause)
 
 

@@ -42,8 +42,8 @@ class Deliveries(Protocol):
         """That very version, whole; DeliveryChangedError where it is gone."""
         ...
 
-    def manifests(self) -> Iterator[str]:
-        """The keys of all manifests, to the last page."""
+    def manifests(self, since: datetime) -> Iterator[str]:
+        """The keys of all manifests written *since* then, to the last page."""
         ...
 
 

@@ -4,6 +4,7 @@ Apart from `load_bill` because they bring the engine with them.
 """
 
 import gzip
+import hashlib
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +17,8 @@ from finops.usecases.load_bill import refuse_load, scratch
 from finops.usecases.ports import Deliveries, Ledger, Loads
 
 LINES_PER_SHARD = 15_000_000  # so that a share of the accounts merges in one worker's memory
-UPLOADS = 16
+TRANSFERS = 16
+BYTES_PER_LINE = 100  # of gzipped text; plain text has ten times as many
 
 
 class Item(Frozen):
@@ -86,18 +88,30 @@ def _ranges(
 ) -> tuple[list[tuple[str, int | None, int | None]], int]:
     ranges: list[tuple[str, int | None, int | None]] = []
     lines = 0
-    with scratch() as folder, engine.connect(limits) as connection:
-        for file in record.files:
+    with (
+        scratch() as folder,
+        engine.connect(limits) as connection,
+        ThreadPoolExecutor(TRANSFERS) as pool,
+    ):
+
+        def look(file: LoadedFile) -> Path | None:
+            """The footer of a Parquet file; nothing of a text."""
             start = deliveries.read_range(file, 0, 4) if file.size else b""
-            match sources.packing(start):
-                case sources.Packing.PARQUET:
-                    outline = parquet.outline(connection, deliveries, file, folder / "outline")
-                    lines += outline.rows
-                    ranges += [(file.key, a, b) for a, b in outline.cut(lines_per_item)]
-                case _:
-                    # Nobody can start in the middle of text; AWS cuts it every million lines or so.
-                    ranges.append((file.key, None, None))
-                    lines += file.size // 100
+            if sources.packing(start) is not sources.Packing.PARQUET:
+                return None
+            local = folder / hashlib.sha256(file.key.encode()).hexdigest()
+            parquet.fetch_footer(deliveries, file, local)
+            return local
+
+        for file, local in zip(record.files, pool.map(look, record.files), strict=True):
+            if local is not None:
+                outline = parquet.outline(connection, file, local)
+                lines += outline.rows
+                ranges += [(file.key, a, b) for a, b in outline.cut(lines_per_item)]
+            else:
+                # Nobody can start in the middle of text; AWS cuts it every million lines or so.
+                ranges.append((file.key, None, None))
+                lines += file.size // BYTES_PER_LINE
     return ranges, lines
 
 
@@ -170,7 +184,7 @@ def merge_bill(
     plan = ledger.get_json(work(load, "plan.json"))
     with scratch() as folder:
         partials = [folder / f"{item}.partial" for item in range(plan["items"])]
-        with ThreadPoolExecutor(UPLOADS) as pool:
+        with ThreadPoolExecutor(TRANSFERS) as pool:
             keys = [work(load, f"partial/{shard}/{item}.parquet") for item in range(plan["items"])]
             list(pool.map(ledger.get, keys, partials))
             keys = [work(load, f"reduced/{item}.json") for item in range(plan["items"])]
@@ -185,7 +199,7 @@ def merge_bill(
                 for month in merging.account_months(connection):
                     packed.write((merging.dumped(month) + "\n").encode())
         shutil.rmtree(folder / "spill", ignore_errors=True)
-        with ThreadPoolExecutor(UPLOADS) as pool:
+        with ThreadPoolExecutor(TRANSFERS) as pool:
             keys = [
                 f"{generation(file.billing_account_id, file.billing_period, load)}/{file.name}"
                 for file in merged.files

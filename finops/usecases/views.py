@@ -192,5 +192,6 @@ def load_event(found: Load) -> dict[str, Any]:
                 "billed_cost": text(one.summary.costs.billed_cost),
             }
             for one in found.bills
+            if one.status is LoadStatus.PUBLISHED
         ],
     }

@@ -36,17 +36,28 @@ app = rest_api()
 Month = Annotated[str, Path(description="The billing period, YYYY-MM")]
 Cursor = Annotated[str | None, Query(description="Where the page before ended")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Items a page")]
-PROBLEMS: dict[int, Any] = {
+ANSWERS: dict[int, Any] = {
     200: {"description": "The answer"},
+    400: {"description": "The request cannot be read"},
     401: {"description": "No valid token"},
     403: {"description": "Not for the caller's role"},
-    404: {"description": "There is no such thing"},
-    409: {"description": "A newer delivery was published while paging"},
     422: {"description": "A parameter is wrong; `detail` says which and why"},
+}
+NOT_FOUND: dict[int, Any] = {404: {"description": "There is no such thing"}}
+OUTDATED: dict[int, Any] = {409: {"description": "A newer delivery was published while paging"}}
+STARTED: dict[int, Any] = {
+    202: {"description": "A load was started"},
+    415: {"description": "The body is no JSON"},
 }
 
 
-@app.get("/bills", summary="The bills in force", tags=["Bills"], responses=PROBLEMS)
+@app.get(
+    "/bills",
+    summary="The bills in force",
+    tags=["Bills"],
+    operation_id="get_bills",
+    responses=ANSWERS,
+)
 def get_bills(
     billing_period: Annotated[str | None, Query(description="YYYY-MM")] = None,
     payer_id: Annotated[str | None, Query(description="The payer account")] = None,
@@ -68,7 +79,8 @@ def get_bills(
     "/bills/<billing_period>/costs",
     summary="Exact sums of a month",
     tags=["Bills"],
-    responses=PROBLEMS,
+    operation_id="get_costs",
+    responses=ANSWERS | NOT_FOUND | OUTDATED,
 )
 def get_costs(
     billing_period: Month,
@@ -108,7 +120,13 @@ def get_costs(
     return table
 
 
-@app.get("/loads", summary="What was delivered", tags=["Loads"], responses=PROBLEMS)
+@app.get(
+    "/loads",
+    summary="What was delivered",
+    tags=["Loads"],
+    operation_id="get_loads",
+    responses=ANSWERS,
+)
 def get_loads(
     billing_period: Annotated[str | None, Query(description="YYYY-MM")] = None,
     payer_id: Annotated[str | None, Query(description="The payer account")] = None,
@@ -123,7 +141,13 @@ def get_loads(
     return {"items": kept, "next_cursor": token}
 
 
-@app.get("/loads/<load_id>", summary="One delivery", tags=["Loads"], responses=PROBLEMS)
+@app.get(
+    "/loads/<load_id>",
+    summary="One delivery",
+    tags=["Loads"],
+    operation_id="get_load",
+    responses=ANSWERS | NOT_FOUND,
+)
 def get_load(
     load_id: Annotated[str, Path(description="The load's id", pattern="^[0-9a-f]{24}$")],
 ) -> dict[str, Any]:
@@ -139,7 +163,13 @@ class Delivery(BaseModel):
     manifest_key: Annotated[str, Field(min_length=1, max_length=1024)]
 
 
-@app.post("/loads", summary="Load a delivery now", tags=["Loads"], responses=PROBLEMS)
+@app.post(
+    "/loads",
+    summary="Load a delivery now",
+    tags=["Loads"],
+    operation_id="post_load",
+    responses={code: told for code, told in (ANSWERS | STARTED).items() if code != 200},
+)
 def post_load(delivery: Delivery) -> Response[dict[str, Any]]:
     """Start a load by hand: for a manifest in the billing bucket that no event has told us of."""
     must_be_one_of(app, LOAD_THE_BILL, "starting a load")
@@ -153,7 +183,13 @@ def post_load(delivery: Delivery) -> Response[dict[str, Any]]:
     )
 
 
-@app.get("/freshness", summary="How fresh the bills are", tags=["Bills"], responses=PROBLEMS)
+@app.get(
+    "/freshness",
+    summary="How fresh the bills are",
+    tags=["Bills"],
+    operation_id="get_freshness",
+    responses=ANSWERS,
+)
 def get_freshness(limit: Limit = 100, cursor: Cursor = None) -> dict[str, Any]:
     """For each payer and month: last delivery, last load, complete through, final or not."""
     must_be_one_of(app, SEE_THE_BILL, "the whole bill")

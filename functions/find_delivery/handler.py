@@ -15,7 +15,7 @@ class Step(BaseModel):
     attempt: int = 0
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(correlation_id_path="manifest_key")
 @metrics.log_metrics
 @event_parser(model=Step)
 def handler(event: Step, context: LambdaContext) -> dict[str, Any]:

@@ -15,7 +15,7 @@ class Step(BaseModel):
     shard: int
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(correlation_id_path="load_id")
 @metrics.log_metrics
 @event_parser(model=Step)
 def handler(event: Step, context: LambdaContext) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from finops.runtime.observability import count, logger, metrics
 from finops.usecases.reduce_bill import Item, reduce_bill
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(correlation_id_path="load_id")
 @metrics.log_metrics
 @event_parser(model=Item)
 def handler(event: Item, context: LambdaContext) -> dict[str, Any]:

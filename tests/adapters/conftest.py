@@ -16,7 +16,6 @@ from tests.aws import BILLING, BILLS, LEDGER, LOADS, client, fill, furnished
 from tests.fakes import FolderLedger, InMemoryBills, InMemoryDeliveries, InMemoryLoads
 
 
-
 @pytest.fixture(params=["fake", "real"])
 def kind(request: pytest.FixtureRequest) -> Iterator[str]:
     if request.param == "fake":
@@ -41,7 +40,6 @@ class Bucket:
 def bucket(kind: str) -> Bucket:
     if kind == "fake":
         fake = InMemoryDeliveries()
-
 
         def put_all(keys: Iterable[str]) -> None:
             for key in keys:

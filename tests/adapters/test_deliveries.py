@@ -1,5 +1,6 @@
 """The contract of `Deliveries`: every read is of one version, or it fails."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,8 @@ from finops.domain.errors import DeliveryChangedError, NotFoundError
 from finops.domain.loads import LoadedFile
 from tests.adapters.conftest import Bucket
 
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 KEY = "exports/cur2/data/BILLING_PERIOD=2026-09/2026-09-20T08:00:00.000Z-e1/cur2-00001.csv"
-QUOTED = "exports/cur2/data/BILLING_PERIOD%3D2026-09/2026-09-20T08%3A00%3A00.000Z-e1/cur2-00001.csv"
 
 
 def _looked_at(bucket: Bucket, key: str = KEY) -> LoadedFile:
@@ -35,10 +36,12 @@ def test_a_byte_order_mark_is_no_part_of_a_document(bucket: Bucket) -> None:
     assert bucket.port.read(KEY).text == "{}"
 
 
-def test_a_key_is_found_as_a_notification_spells_it(bucket: Bucket) -> None:
-    bucket.put(KEY, "content")
+@pytest.mark.parametrize("key", ["a b+c%20d.csv", "ä/ö=ü.csv", "100%.csv", "a//b"])
+def test_a_key_is_taken_as_it_is(bucket: Bucket, key: str) -> None:
+    bucket.put(key, "content")
 
-    assert bucket.port.read(QUOTED).text == "content"
+    assert bucket.port.read(key).text == "content"
+    assert bucket.port.look([key])[key] is not None
 
 
 def test_what_is_not_there_is_not_found(bucket: Bucket) -> None:
@@ -78,10 +81,8 @@ def test_the_same_content_written_again_is_another_version(bucket: Bucket) -> No
     assert before.version_id != after.version_id
 
 
-@pytest.mark.parametrize(("start", "length", "piece"), [(0, 4, b"0123"), (8, 2, b"89"), (3, 0, b"")])
-def test_a_range_is_just_those_bytes(
-    bucket: Bucket, start: int, length: int, piece: bytes
-) -> None:
+@pytest.mark.parametrize("start, length, piece", [(0, 4, b"0123"), (8, 2, b"89"), (3, 0, b"")])
+def test_a_range_is_just_those_bytes(bucket: Bucket, start: int, length: int, piece: bytes) -> None:
     bucket.put(KEY, "0123456789")
 
     assert bucket.port.read_range(_looked_at(bucket), start, length) == piece
@@ -141,11 +142,19 @@ def test_manifests_are_found_among_2500_other_objects(bucket: Bucket) -> None:
         bucket.put(key, "{}")
     bucket.fill(f"exports/m/{number:04d}.csv" for number in range(2500))
 
-    assert sorted(bucket.port.manifests()) == manifests
+    assert sorted(bucket.port.manifests(LONG_AGO)) == manifests
+
+
+def test_a_manifest_of_long_ago_is_left_aside(bucket: Bucket) -> None:
+    bucket.put("a-Manifest.json", "{}")
+    seen = bucket.port.look(["a-Manifest.json"])["a-Manifest.json"]
+    assert seen is not None
+
+    assert list(bucket.port.manifests(seen.modified_at + timedelta(seconds=1))) == []
 
 
 def test_a_deleted_manifest_is_none(bucket: Bucket) -> None:
     bucket.put("a-Manifest.json", "{}")
     bucket.remove("a-Manifest.json")
 
-    assert list(bucket.port.manifests()) == []
+    assert list(bucket.port.manifests(LONG_AGO)) == []

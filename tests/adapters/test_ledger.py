@@ -1,5 +1,6 @@
 """The contract of `Ledger`, and how the real one keeps what it fetched."""
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -84,11 +85,23 @@ def test_the_cache_drops_what_was_asked_for_longest_ago(tmp_path: Path) -> None:
     with furnished():
         real = S3Ledger(client("s3"), LEDGER, tmp_path / "cache", cache_bytes=10)
         paths = []
+        for number, name in enumerate(("a", "b", "c")):
+            real.put(f"ledger/{name}", _file(tmp_path, name * 4))
+            paths.append(real.cached(f"ledger/{name}"))
+            os.utime(paths[-1], (number, number))
+
+        assert [path.exists() for path in paths] == [False, True, True]
+
+
+def test_the_cache_keeps_what_somebody_may_be_reading(tmp_path: Path) -> None:
+    with furnished():
+        real = S3Ledger(client("s3"), LEDGER, tmp_path / "cache", cache_bytes=10)
+        paths = []
         for name in ("a", "b", "c"):
             real.put(f"ledger/{name}", _file(tmp_path, name * 4))
             paths.append(real.cached(f"ledger/{name}"))
 
-        assert [path.exists() for path in paths] == [False, True, True]
+        assert [path.exists() for path in paths] == [True, True, True]
 
 
 def test_a_file_larger_than_the_cache_is_served_all_the_same(tmp_path: Path) -> None:
@@ -113,4 +126,14 @@ def test_a_download_that_breaks_leaves_nothing_that_looks_finished(
     with pytest.raises(OSError, match="connection"):
         real.cached(KEY)
 
-    assert not (tmp_path / "cache" / KEY).exists()
+    assert [path.name for path in (tmp_path / "cache").rglob("charges.parquet")] == []
+
+
+@pytest.mark.parametrize(
+    "key", [KEY, "ledger/payer=1/billing_period=2026-09/load=l1/cube-0.parquet"]
+)
+def test_no_folder_of_a_local_file_is_named_like_a_column(ledger: Ledger, key: str) -> None:
+    """The engine would take `account=4444` for a column, which then goes before the file's own."""
+    ledger.put_json(key, {})
+
+    assert "=" not in ledger.cached(key).as_posix().partition("ledger")[2]

@@ -31,7 +31,7 @@ DOORS: dict[str, tuple[dict[str, str], int, int, int, str]] = {
     "publish_load": (BILLING | LEDGER | LOADS | BILLS, 1024, 300, 512, "core"),
     "fail_load": (BILLING | LOADS, 512, 60, 512, "core"),
     "sweep_deliveries": (BILLING | LOADS | START, 512, 300, 512, "core"),
-    "expire_generations": (LEDGER | LOADS | BILLS | {"KEEP_DAYS": "30"}, 512, 300, 512, "core"),
+    "expire_generations": (LEDGER | LOADS | BILLS | {"KEEP_DAYS": "7"}, 512, 300, 512, "core"),
     "bills_api": (LEDGER | LOADS | BILLS | START | ANSWER, 1769, 29, 4096, "analytics"),
 }
 

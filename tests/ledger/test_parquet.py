@@ -8,6 +8,7 @@ import pytest
 
 from finops.domain.errors import RefusedError
 from finops.ledger import parquet
+from finops.ledger.engine import Connection
 from finops.ledger.parquet import Outline
 from tests.ledger.bill_files import cur_row, differences, line, plain, tagged, write_parquet
 from tests.ledger.conftest import Worker
@@ -55,10 +56,16 @@ def far(worker: Worker) -> FarFile:
     return FarFile(write_parquet(worker.folder() / "a.parquet", rows, group=250).read_bytes())
 
 
+def outlined(connection: Connection, far: FarFile, local: Path) -> Outline:
+    """The outline of the far file, its footer brought to *local*."""
+    parquet.fetch_footer(far, far.file, local)
+    return parquet.outline(connection, far.file, local)
+
+
 def test_an_outline_is_read_from_the_footer_alone(worker: Worker, far: FarFile) -> None:
     far.ranges.clear()
 
-    told = parquet.outline(worker.connection, far, far.file, worker.folder() / "outline")
+    told = outlined(worker.connection, far, worker.folder() / "outline")
 
     assert told == Outline((250, 250, 250, 250))
     assert told.rows == 1000
@@ -115,7 +122,7 @@ def test_only_what_the_range_takes_is_fetched(
     monkeypatch.setattr(parquet, "TAIL", 1 << 10)
     folder = worker.folder()
     far.ranges.clear()
-    parquet.outline(worker.connection, far, far.file, folder / "outline")
+    outlined(worker.connection, far, folder / "outline")
     footer = far.fetched
     far.ranges.clear()
 
@@ -143,7 +150,7 @@ def test_a_footer_longer_than_the_first_look_is_fetched_whole(
     monkeypatch.setattr(parquet, "TAIL", 100)
     far.ranges.clear()
 
-    told = parquet.outline(worker.connection, far, far.file, worker.folder() / "outline")
+    told = outlined(worker.connection, far, worker.folder() / "outline")
 
     assert told.rows == 1000
     assert len(far.ranges) == 2
@@ -174,7 +181,7 @@ def test_a_far_file_that_is_cut_off_or_broken_is_refused_by_name(
     far = FarFile(content)
 
     with pytest.raises(RefusedError, match=rf"e-00001\.snappy\.parquet .*{reason}"):
-        parquet.outline(worker.connection, far, far.file, worker.folder() / "outline")
+        outlined(worker.connection, far, worker.folder() / "outline")
 
 
 def test_a_far_table_that_is_no_bill_is_refused_before_its_rows_are_read(
@@ -184,4 +191,4 @@ def test_a_far_table_that_is_no_bill_is_refused_before_its_rows_are_read(
     far = FarFile(write_parquet(tmp_path / "a.parquet", rows).read_bytes())
 
     with pytest.raises(RefusedError, match=r"e-00001\.snappy\.parquet: no known bill"):
-        parquet.outline(worker.connection, far, far.file, tmp_path / "outline")
+        outlined(worker.connection, far, tmp_path / "outline")

@@ -4,8 +4,10 @@ After every step readers see exactly one whole delivery, in the bills, in the ac
 the ledger's files, and never an older one than before; once the dust has settled, the newest.
 """
 
+import os
 import shutil
 import tempfile
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,7 +24,8 @@ from hypothesis.stateful import (
 )
 
 from tests.remembered import remembering
-from tests.usecases.world import Crash, Run, World, in_memory
+from tests.aws import furnished
+from tests.usecases.world import Crash, Run, Stores, World, in_memory, on_moto
 
 RUNS = st.integers(0, 5)
 CALLS = st.integers(0, 12)
@@ -35,6 +38,10 @@ class Walk(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="trap-4-"))
         self.world: World
+        self.is_noisy = False
+
+    def stores(self) -> Stores:
+        return in_memory(self.folder)
 
     def teardown(self) -> None:
         try:
@@ -49,7 +56,7 @@ class Walk(RuleBasedStateMachine):
     )
     def begin(self, layout: str, suffix: str, is_replicated: bool) -> None:
         self.world = World(
-            in_memory(self.folder),
+            self.stores(),
             self.folder,
             layout=layout,
             suffix=suffix,
@@ -80,6 +87,12 @@ class Walk(RuleBasedStateMachine):
             for _ in range(steps):
                 self.world.step(run)
         self.world.events.clear()
+
+    @precondition(lambda self: not self.is_noisy)
+    @rule()
+    def other_objects_lie_in_the_prefix(self) -> None:
+        self.is_noisy = True
+        self.world.noise(2500)
 
     @rule()
     def the_newest_manifest_is_written_again(self) -> None:
@@ -174,19 +187,52 @@ class Walk(RuleBasedStateMachine):
             self.world.check()
 
 
-@pytest.fixture(autouse=True)
-def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    remembering(monkeypatch)
+class WalkOnMoto(Walk):
+    """The same on the real adapters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.aws = ExitStack()
+        self.aws.enter_context(furnished())
+
+    def stores(self) -> Stores:
+        return on_moto(self.folder)
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            self.aws.close()
 
 
-def test_readers_see_one_whole_delivery_whatever_happens() -> None:
+def _walk(machine: type[Walk], examples: int, steps: int) -> None:
+    """The same walks every time; FINOPS_WALKS=n takes n times as many, and others each time."""
+    more = int(os.environ.get("FINOPS_WALKS", "0"))
     run_state_machine_as_test(
-        Walk,
+        machine,
         settings=settings(
-            max_examples=60,
-            stateful_step_count=40,
+            max_examples=examples * max(1, more),
+            stateful_step_count=steps,
+            derandomize=not more,
+            database=None,
             deadline=None,
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_readers_see_one_whole_delivery_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    remembering(monkeypatch)
+    _walk(Walk, examples=40, steps=40)
+
+
+def test_readers_see_one_whole_delivery_on_the_real_adapters_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    remembering(monkeypatch)
+    _walk(WalkOnMoto, examples=3, steps=25)
+
+
+def test_readers_see_one_whole_delivery_of_the_engine_without_a_memory() -> None:
+    _walk(Walk, examples=2, steps=15)

@@ -3,17 +3,18 @@
 Everything that happens is asked for by a test. Time stands still between two askings.
 """
 
-import json
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
+from finops.adapters.dynamodb import DynamoBills, DynamoLoads
+from finops.adapters.s3 import S3Deliveries, S3Ledger
 from finops.domain.bills import Bill
 from finops.domain.errors import ConflictError, DeliveryChangedError
 from finops.domain.loads import LoadStatus
@@ -23,6 +24,7 @@ from finops.usecases.housekeeping import expire_generations, sweep_deliveries
 from finops.usecases.load_bill import check_load, fail_load, find_delivery, publish_load
 from finops.usecases.ports import Bills, Deliveries, Ledger, Loads
 from finops.usecases.reduce_bill import Item, merge_bill, plan_load, reduce_bill
+from tests.aws import BILLING, BILLS, LEDGER, LOADS, client, put_at
 from tests.exports import MONTH, PAYER, Line, created_new, csv_file, overwritten, parquet_file
 from tests.fakes import FolderLedger, InMemoryBills, InMemoryDeliveries, InMemoryLoads, InMemoryRuns
 
@@ -67,6 +69,28 @@ def in_memory(folder: Path) -> Stores:
         ledger=FolderLedger(folder / "ledger"),
         loads=InMemoryLoads(),
         bills=InMemoryBills(),
+    )
+
+
+def on_moto(folder: Path) -> Stores:
+    """The real adapters, inside of `tests.aws.furnished`."""
+    s3, dynamodb = client("s3"), client("dynamodb")
+
+    def put(key: str, body: bytes, at: datetime) -> None:
+        put_at(BILLING, key, body, at)
+
+    def forget_versions(key: str) -> None:
+        for one in s3.list_object_versions(Bucket=BILLING, Prefix=key).get("Versions", ()):
+            if one["Key"] == key and not one["IsLatest"]:
+                s3.delete_object(Bucket=BILLING, Key=key, VersionId=one["VersionId"])
+
+    return Stores(
+        deliveries=S3Deliveries(s3, BILLING),
+        put=put,
+        forget_versions=forget_versions,
+        ledger=S3Ledger(s3, LEDGER, folder / "cache"),
+        loads=DynamoLoads(dynamodb, LOADS),
+        bills=DynamoBills(dynamodb, BILLS),
     )
 
 
@@ -221,6 +245,14 @@ class World:
         if self.layout == "overwrite" and not self.in_order and self.made:
             self.arrive_all()
             self.finish(self.start(self.made[-1].manifest_key))
+
+    def noise(self, many: int) -> None:
+        """*many* other objects in the prefix of the export, among them a file it left behind."""
+        folder = f"exports/cur2/data/BILLING_PERIOD={MONTH}"
+        left_behind = csv_file([Line("999999", payer=PAYER)])
+        self.stores.put(f"{folder}/cur2-00009.csv", left_behind, self.now)
+        for n in range(many - 1):
+            self.stores.put(f"{folder}/old/{n:05d}-Manifest.json.bak", b"", self.now)
 
     def pass_time(self, time: timedelta) -> None:
         """Time passes, and what is on its way for too long arrives in it."""
@@ -479,11 +511,3 @@ class World:
 
 def _sum_of(row: Mapping[str, Any]) -> tuple[int, int]:
     return row["lines"], row["unblended_cost"]
-
-
-def noise(stores: Stores, many: int, at: datetime) -> None:
-    """*many* other objects in the prefix of the export, among them a file it left behind."""
-    folder = f"exports/cur2/data/BILLING_PERIOD={MONTH}"
-    stores.put(f"{folder}/cur2-00009.csv", csv_file([Line("999999", payer=PAYER)]), at)
-    for n in range(many - 1):
-        stores.put(f"{folder}/old/{n:05d}-Manifest.json.bak", json.dumps(n).encode(), at)

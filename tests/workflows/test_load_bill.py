@@ -185,7 +185,7 @@ def test_steps_that_fail_once_are_taken_again(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "door"),
+    "state, door",
     [
         ("PlanLoad", "plan_load"),
         ("ReduceBill", "reduce_bill"),

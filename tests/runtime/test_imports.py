@@ -1,0 +1,102 @@
+"""What importing costs: nothing of the environment, no client, and no engine before it is asked."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOORS = sorted(path.parent.name for path in ROOT.glob("functions/*/handler.py"))
+MODULES = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for room in ("domain", "ledger", "usecases", "adapters", "runtime")
+    for path in (ROOT / "finops" / room).glob("*.py")
+)
+# Reading any setting of ours, or making a client, ends the process.
+WATCH = """
+import importlib, os, sys
+import boto3
+
+class Watched(dict):
+    def _ask(self, name):
+        if name in {settings!r}:
+            sys.exit(f"asked for {{name}}")
+    def __getitem__(self, name):
+        self._ask(name)
+        return super().__getitem__(name)
+    def get(self, name, default=None):
+        self._ask(name)
+        return super().get(name, default)
+    def __contains__(self, name):
+        self._ask(name)
+        return super().__contains__(name)
+
+os.environ = Watched(os.environ)
+boto3.client = boto3.resource = lambda *_, **__: sys.exit("made a client")
+for module in {modules!r}:
+    importlib.import_module(module)
+"""
+SETTINGS = [
+    *("BILLING_BUCKET", "LEDGER_BUCKET", "LOADS_TABLE", "BILLS_TABLE", "LOAD_BILL_ARN"),
+    *("LEDGER_MEMORY_MB", "LEDGER_THREADS", "WAIT_SECONDS", "QUIET_SECONDS", "KEEP_DAYS"),
+    *("MAX_LINES_PER_ITEM", "ALLOWED_ORIGINS"),
+]
+
+
+def _python(code: str) -> subprocess.CompletedProcess[str]:
+    """*code* in a process of its own, without any setting."""
+    told = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=told | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_importing_any_module_asks_nothing_and_makes_no_client() -> None:
+    doors = [f"functions.{door}.handler" for door in DOORS]
+    done = _python(WATCH.format(settings=SETTINGS, modules=[*MODULES, *doors]))
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_watch_would_notice() -> None:
+    """A canary: a module that asks is told of."""
+    asks = WATCH.format(settings=SETTINGS, modules=[]) + "os.environ['BILLING_BUCKET']"
+    makes = WATCH.format(settings=SETTINGS, modules=[]) + "boto3.client('s3')"
+
+    assert "asked for BILLING_BUCKET" in _python(asks).stderr
+    assert "made a client" in _python(makes).stderr
+
+
+@pytest.mark.parametrize(
+    "door, without",
+    [
+        ("bills_api", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("find_delivery", ["duckdb", "boto3"]),
+        ("check_load", ["duckdb", "boto3"]),
+        ("publish_load", ["duckdb", "boto3"]),
+        ("fail_load", ["duckdb", "boto3"]),
+        ("sweep_deliveries", ["duckdb", "boto3"]),
+        ("expire_generations", ["duckdb", "boto3"]),
+        ("reduce_bill", ["pyarrow", "numpy", "polars", "boto3"]),
+        ("merge_bill", ["pyarrow", "numpy", "polars", "boto3"]),
+        ("plan_load", ["pyarrow", "numpy", "polars", "boto3"]),
+    ],
+)
+def test_a_door_imports_no_more_than_it_needs(door: str, without: list[str]) -> None:
+    """What is not imported costs no cold start, and need not be in the door's layers."""
+    code = f"import sys, functions.{door}.handler; print(*sys.modules)"
+    done = _python(code)
+
+    assert done.returncode == 0, done.stderr
+    assert set(without) & set(done.stdout.split()) == set()
+
+
+def test_every_door_is_watched() -> None:
+    assert len(DOORS) == 10
