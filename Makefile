@@ -7,7 +7,7 @@ BIN := .venv/bin
 WITH_NODE = PATH="$$($(BIN)/python -m finops.local.node):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint format types rooms unit bench synth lock clean
+.PHONY: help venv demo test lint format types rooms unit bench synth openapi lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1|/' | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ bench: venv  ## speed and memory beside DuckDB and Polars (minutes)
 
 synth: venv  ## the templates that `cdk deploy` deploys, in cdk.out
 	$(WITH_NODE) CDK_OUTDIR=cdk.out $(BIN)/python app.py
+
+openapi: venv  ## docs/openapi.json, from the doors
+	FINOPS_WRITE_GOLDEN=1 $(BIN)/pytest -q tests/functions/test_openapi.py
 
 lock: venv  ## resolves the dependencies again
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

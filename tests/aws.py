@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import boto3
 from moto import mock_aws
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.config import DefaultConfig
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from moto.s3.models import s3_backends
 
@@ -24,8 +25,8 @@ def client(service: str) -> Any:
 
 @contextmanager
 def furnished(**config: Any) -> Iterator[None]:
-    """Both buckets and both tables are there, and gone afterwards."""
-    with mock_aws(config=config) if config else mock_aws():
+    """With *config* for moto, both buckets and both tables are there, and gone afterwards."""
+    with mock_aws(config=cast(DefaultConfig, config) if config else None):
         s3 = client("s3")
         for bucket in (BILLING, LEDGER):
             s3.create_bucket(Bucket=bucket)

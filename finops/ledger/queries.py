@@ -45,7 +45,8 @@ def sums(
         else:
             conditions.append(f"{column} = ?")
             values.append(value)
-    source = f"FROM read_parquet({engine.paths(list(files))})"
+    # The folders of the ledger are named like columns; the files themselves say all there is.
+    source = f"FROM read_parquet({engine.paths(list(files))}, hive_partitioning = false)"
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     totals = connection.execute(
         f"SELECT billing_currency, {measures} {source} {where} GROUP BY ALL ORDER BY 1 NULLS LAST",

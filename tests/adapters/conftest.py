@@ -41,11 +41,11 @@ def bucket(kind: str) -> Bucket:
     if kind == "fake":
         fake = InMemoryDeliveries()
 
-        def put_all(keys: Iterable[str]) -> None:
+        def fill_the_fake(keys: Iterable[str]) -> None:
             for key in keys:
                 fake.put(key, "")
 
-        return Bucket(fake, fake.put, put_all, fake.remove, fake.forget_versions)
+        return Bucket(fake, fake.put, fill_the_fake, fake.remove, fake.forget_versions)
     s3 = client("s3")
 
     def put(key: str, body: bytes | str, *, notes: dict[str, str] | None = None) -> str:

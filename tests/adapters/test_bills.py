@@ -1,4 +1,4 @@
-"""The contract of `Bills`: readers see whole bills, switched in one step, and their accounts' totals."""
+"""The contract of `Bills`: whole bills, switched in one step, and the totals of their accounts."""
 
 import pytest
 

@@ -143,6 +143,33 @@ def test_an_inventory_lists_a_resource_once_with_its_newest_tags(month: Ledger) 
     assert (second["resource_id"], second["tags"], second["billed_cost"]) == ("i-2", None, 8 * UNIT)
 
 
+def test_an_inventory_never_adds_two_currencies(worker: Worker) -> None:
+    ledger = worker.ledger_of(
+        [
+            cur_row(line("1.5", resource_id="i-1")),
+            cur_row(line("100", resource_id="i-1", billing_currency="EUR")),
+        ]
+    )
+    (file,) = [file for file in ledger.merged.files if file.name.endswith("/resources.parquet")]
+
+    found = [(row["billing_currency"], row["unblended_cost"]) for row in rows(file.path)]
+    assert found == [("EUR", 100 * UNIT), ("USD", 3 * UNIT // 2)]
+
+
+def test_a_resource_whose_tags_were_taken_away_has_none(worker: Worker) -> None:
+    ledger = worker.ledger_of(
+        [
+            cur_row(
+                line("1", resource_id="i-1", charge_date=date(2026, 9, 3), tags=tagged(Team="web"))
+            ),
+            cur_row(line("1", resource_id="i-1", charge_date=date(2026, 9, 4))),
+        ]
+    )
+    (file,) = [file for file in ledger.merged.files if file.name.endswith("/resources.parquet")]
+
+    assert [row["tags"] for row in rows(file.path)] == [None]
+
+
 def test_a_cube_holds_no_resources_and_adds_up_to_the_charges(month: Ledger) -> None:
     cubes = [row for f in month.merged.files if "cube" in f.name for row in rows(f.path)]
 

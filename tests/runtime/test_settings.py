@@ -26,7 +26,12 @@ def test_settings_are_read_when_they_are_asked_for(monkeypatch: pytest.MonkeyPat
 
 def test_a_client_is_made_once_and_only_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
-    monkeypatch.setattr("boto3.client", lambda service, **_: made.append(service) or object())
+
+    def make(service: str, **_: object) -> object:
+        made.append(service)
+        return object()
+
+    monkeypatch.setattr("boto3.client", make)
     monkeypatch.setenv("BILLING_BUCKET", "billing-bucket")
     for port in (wiring.client, wiring.deliveries):
         port.cache_clear()

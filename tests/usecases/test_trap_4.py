@@ -23,8 +23,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.remembered import remembering
 from tests.aws import furnished
+from tests.remembered import remembering
 from tests.usecases.world import Crash, Run, Stores, World, in_memory, on_moto
 
 RUNS = st.integers(0, 5)

@@ -33,6 +33,7 @@ WAIT = MINUTE
 QUIET = timedelta(minutes=15)
 LAG = timedelta(minutes=10)  # of replication, at most: less than the quiet that is waited for
 OTHER_PAYER = "888877776666"
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 TRIES = 3  # of a step, before the machine records a failure
 
 
@@ -142,7 +143,7 @@ class Run:
     load_id: str = ""
     items: int = 0
     reduced: int = 0
-    not_before: datetime = datetime.min.replace(tzinfo=UTC)
+    not_before: datetime = LONG_AGO
     failures: int = 0
     failed_at: str = ""
 
@@ -454,7 +455,8 @@ class World:
         """Σ of the cubes, after the charges were found to say the same."""
         if load_id in self._checked and all(run.load_id != load_id for run in self.runs):
             return self._checked[load_id]
-        cubes, charges = [], []
+        cubes: list[tuple[Of, int, int]] = []
+        charges: list[tuple[Of, int, int]] = []
         for bill in bills:
             root = generation(bill.billing_account_id, bill.billing_period, load_id)
             index = self.stores.ledger.get_json(f"{root}/index.json")

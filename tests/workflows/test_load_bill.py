@@ -257,7 +257,11 @@ def test_a_delivery_whose_files_were_overwritten_while_it_is_read_does_not_go_ba
     machine: Machine,
 ) -> None:
     first, second = _export(1, csv_file(FIRST)), _export(2, csv_file(SECOND))
-    machine.before("publish_load", lambda _: _deliver(second) and None)
+
+    def overwrite(_: dict[str, Any]) -> None:
+        _deliver(second)
+
+    machine.before("publish_load", overwrite)
 
     ended = machine.run(_deliver(first))
 
