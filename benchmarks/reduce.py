@@ -109,8 +109,9 @@ def linearity(files: Sequence[Path], out: Path, *, rounds: int) -> str:
     )
     for n, run in runs.items():
         lines = lines_in(files[: int(n)])
-        rows.append([f"{lines:,}", run.wall, run.wall / lines * 1e6, round(run.peak_mb)])
-    return table(["lines", "wall s", "s for 1 M lines", "peak MB"], rows)
+        million = lines / 1e6
+        rows.append([f"{lines:,}", run.wall / million, run.cpu / million, round(run.peak_mb)])
+    return table(["lines", "wall s for 1 M", "CPU s for 1 M", "peak MB"], rows)
 
 
 def flatness(file: Path, out: Path, *, rounds: int) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
-from schemathesis.checks import CHECKS
+from schemathesis.checks import CHECKS, load_all_checks
 
 from finops.domain.bills import DIMENSIONS
 from finops.runtime.openapi import ANSWERS, WholeLoad, document
@@ -20,6 +20,7 @@ from functions.bills_api.handler import app
 from tests.exports import MONTH, PAYER
 from tests.functions.conftest import Loaded, ask, replace_wiring
 
+load_all_checks()
 CHECKED: list[Any] = CHECKS.get_by_names(
     [
         "not_a_server_error",

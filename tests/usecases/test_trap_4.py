@@ -165,6 +165,29 @@ class Walk(RuleBasedStateMachine):
             self._run(choice), before_call=call, do=lambda: self.objects_arrive(0, many)
         )
 
+    @rule(call=CALLS, many=st.integers(1, 3))
+    def a_delivery_is_overwritten_while_it_is_loaded(self, call: int, many: int) -> None:
+        run = self._brought_to("reduce")
+        self.world.deliver(2, [True] * 3)
+        self.world.step(run, before_call=call, do=lambda: self.objects_arrive(0, many))
+
+    @rule(call=CALLS, newer_first=st.booleans())
+    def two_deliveries_are_published_at_once(self, call: int, newer_first: bool) -> None:
+        runs = [self._brought_to("publish"), self._brought_to("publish")]
+        first, second = runs[::-1] if newer_first else runs
+        self.world.step(first, before_call=call, do=lambda: self.world.step(second))
+
+    def _brought_to(self, step: str) -> Run:
+        """A run of a delivery of its own that stands before *step*, if it comes so far."""
+        self.world.deliver(2, [True, False, True])
+        self.world.arrive_all()
+        run = self.world.start(self.world.made[-1].manifest_key)
+        for _ in range(20):
+            if run.at == step or run.is_over:
+                break
+            self.world.step(run)
+        return run
+
     # -- time ----------------------------------------------------------------------------------
 
     @rule()
@@ -224,7 +247,7 @@ def _walk(machine: type[Walk], examples: int, steps: int) -> None:
 
 def test_readers_see_one_whole_delivery_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     remembering(monkeypatch)
-    _walk(Walk, examples=40, steps=40)
+    _walk(Walk, examples=25, steps=40)
 
 
 def test_readers_see_one_whole_delivery_on_the_real_adapters_too(
