@@ -18,7 +18,6 @@ from finops.domain.loads import UNDER_WAY, Frozen, Load, LoadStatus
 
 MANIFEST_SUFFIX = "-Manifest.json"
 LEDGER_EDITION = "1"  # raised when the ledger's files change, so that a period can be loaded again
-READ_WHOLE = frozenset({LoadStatus.PUBLISHED, LoadStatus.REFUSED})
 PATIENCE = timedelta(hours=24)  # how long the files of a manifest may take to arrive
 
 _RUN = re.compile(r"/(\d{4}-\d\d-\d\dT[\d:.]+Z)-([^/]+)/")  # create-new, Data Exports
@@ -210,11 +209,10 @@ def _stale(
 ) -> str | None:
     """Why a file is still that of another delivery, if one is: AWS writes all of them anew.
 
-    Only deliveries that were read whole say whose a file is; others may have been looked at while
-    they were replaced.
+    A load names the files that it was found whole with, and none where it was not.
     """
     for load in known:
-        if load.execution_id == manifest.execution_id or load.status not in READ_WHOLE:
+        if load.execution_id == manifest.execution_id:
             continue
         for old in load.files:
             file = files.get(old.key)

@@ -164,8 +164,9 @@ def _record(loads: Loads, load: Load, status: LoadStatus) -> None:
     ):
         recorded = known.model_copy(update=seen_as)
     else:
-        kept = {"version": known.version, "recorded_at": known.recorded_at}
-        recorded = load.model_copy(update={"status": status, **kept})
+        told = {"delivered_at": load.delivered_at, "reason": load.reason, "status": status}
+        files = load.files or known.files  # a run that is at it goes on reading them
+        recorded = known.model_copy(update=seen_as | told | {"files": files})
     if (recorded.status, recorded.manifest_version) != (known.status, known.manifest_version):
         loads.save(recorded)
 

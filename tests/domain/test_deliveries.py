@@ -265,11 +265,19 @@ def test_a_file_that_is_still_the_delivery_befores_is_waited_for(status: LoadSta
 
 
 @pytest.mark.parametrize("status", [LoadStatus.REDUCING, LoadStatus.FAILED, LoadStatus.SUPERSEDED])
-def test_a_delivery_that_was_not_read_whole_says_nothing_of_whose_a_file_is(
+def test_a_file_of_any_delivery_that_was_found_whole_is_not_the_next_one_s(
     status: LoadStatus,
 ) -> None:
-    # Its files may have been looked at while the next delivery's took their place.
-    assert looked({A: seen(2), B: seen(1)}, known("first", status, FIRST)).status is None
+    told = looked({A: seen(2), B: seen(1)}, known("first", status, FIRST))
+
+    assert told.status is LoadStatus.WAITING
+    assert told.reason == f"{B} is still that of delivery first"
+
+
+def test_a_delivery_that_was_never_found_whole_claims_no_file() -> None:
+    waiting = known("first", LoadStatus.WAITING, {})
+
+    assert looked({A: seen(2), B: seen(1)}, waiting).status is None
 
 
 def test_without_versions_a_file_cannot_be_told_from_the_one_before() -> None:

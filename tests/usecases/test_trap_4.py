@@ -247,15 +247,15 @@ def _walk(machine: type[Walk], examples: int, steps: int) -> None:
 
 def test_readers_see_one_whole_delivery_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     remembering(monkeypatch)
-    _walk(Walk, examples=25, steps=40)
+    _walk(Walk, examples=15, steps=30)
 
 
 def test_readers_see_one_whole_delivery_on_the_real_adapters_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     remembering(monkeypatch)
-    _walk(WalkOnMoto, examples=3, steps=25)
+    _walk(WalkOnMoto, examples=2, steps=20)
 
 
 def test_readers_see_one_whole_delivery_of_the_engine_without_a_memory() -> None:
-    _walk(Walk, examples=2, steps=15)
+    _walk(Walk, examples=1, steps=15)
