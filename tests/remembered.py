@@ -51,8 +51,7 @@ def _reduce_once(connection: Any, source: Any, targets: list[Path], **told: Any)
     content = source.path.read_bytes()
     key = (source.path.name, content, source.first_row, source.rows, len(targets), repr(told))
     if key not in _reduced:
-        with _connect(connection.limits) as fresh:
-            made = _reduce(fresh, source, targets, **told)
+        made = _reduce(connection, source, targets, **told)
         _reduced[key] = (made, [target.read_bytes() for target in targets])
     made, contents = _reduced[key]
     for target, content in zip(targets, contents, strict=True):
@@ -63,9 +62,8 @@ def _reduce_once(connection: Any, source: Any, targets: list[Path], **told: Any)
 def _merge_once(connection: Any, partials: list[Path], target: Path, **told: Any) -> Any:
     key = (repr(told), *(partial.read_bytes() for partial in partials))
     if key not in _merged:
-        with _connect(connection.limits) as fresh:
-            made = _merge(fresh, partials, target, **told)
-            months = list(_account_months(fresh))
+        made = _merge(connection, partials, target, **told)
+        months = list(_account_months(connection))
         contents = [file.path.read_bytes() for file in made.files]
         _merged[key] = (made, target, contents, months)
     made, before, contents, connection.months = _merged[key]

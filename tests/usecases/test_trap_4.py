@@ -247,7 +247,7 @@ def _walk(machine: type[Walk], examples: int, steps: int) -> None:
 
 def test_readers_see_one_whole_delivery_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     remembering(monkeypatch)
-    _walk(Walk, examples=15, steps=30)
+    _walk(Walk, examples=25, steps=40)
 
 
 def test_readers_see_one_whole_delivery_on_the_real_adapters_too(
