@@ -225,7 +225,7 @@ class Bills(Construct):
         )
         self._ledger.allow_delete(door.rights, "ledger/")
         self._loads.allow(door.rights, "GetItem")
-        self._bills.allow(door.rights, "Query", "BatchWriteItem", indexes=("by_kind",))
+        self._bills.allow(door.rights, "GetItem", "Query", "BatchWriteItem", indexes=("by_kind",))
         return door
 
     # What starts load_bill ---------------------------------------------------------------------

@@ -6,8 +6,10 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -173,17 +175,21 @@ class S3Ledger:
             raise
 
     def _make_room(self, newest: Path) -> None:
-        files = sorted(
-            (path for path in self._cache.rglob("*") if path.is_file() and path != newest),
-            key=lambda path: path.stat().st_mtime,
-        )
-        held = newest.stat().st_size + sum(path.stat().st_size for path in files)
+        """Drop what was asked for longest ago; several may come and go at once."""
+        held, kept = 0, []
+        for path in self._cache.rglob("*"):
+            with suppress(FileNotFoundError):
+                found = path.stat()
+                if S_ISREG(found.st_mode):
+                    held += found.st_size
+                    kept.append((found.st_mtime, found.st_size, path))
         in_use = time.time() - IN_USE
-        for path in files:
-            if held <= self._cache_bytes or path.stat().st_mtime > in_use:
+        for asked_at, size, path in sorted(kept):
+            if held <= self._cache_bytes or asked_at > in_use:
                 return
-            held -= path.stat().st_size
-            path.unlink(missing_ok=True)
+            if path != newest:
+                path.unlink(missing_ok=True)
+                held -= size
 
 
 def _objects(client: Any, bucket: str, prefix: str) -> Iterator[Any]:

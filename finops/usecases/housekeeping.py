@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from finops.domain.bills import Bill
 from finops.domain.deliveries import PATIENCE, parse_manifest, place_of
 from finops.domain.errors import RefusedError
 from finops.domain.loads import UNDER_WAY, Load, LoadStatus
@@ -66,32 +65,39 @@ def expire_generations(
     cursor: str | None = None
     while True:
         page = bills.all(100, cursor)
-        for listed in page.items:
-            # The listing follows the table; what is deleted must not be what is in force by now.
-            bill = bills.find(listed.billing_account_id, listed.billing_period) or listed
-            deleted += _expire(bill, now=now, keep=keep, bills=bills, loads=loads, ledger=ledger)
+        for bill in page.items:
+            of = (bill.billing_account_id, bill.billing_period)
+            deleted += _expire(of, now=now, keep=keep, bills=bills, loads=loads, ledger=ledger)
         cursor = page.next_cursor
         if cursor is None:
             return deleted
 
 
 def _expire(
-    bill: Bill, *, now: datetime, keep: timedelta, bills: Bills, loads: Loads, ledger: Ledger
+    of: tuple[str, str],
+    *,
+    now: datetime,
+    keep: timedelta,
+    bills: Bills,
+    loads: Loads,
+    ledger: Ledger,
 ) -> int:
-    current = generation(bill.billing_account_id, bill.billing_period, bill.load_id)
-    month = current.rpartition("/load=")[0] + "/load="
+    month = generation(*of, "")
     made: dict[str, list[str]] = {}
     for key in ledger.keys(month):
         made.setdefault(key.removeprefix(month).partition("/")[0], []).append(key)
-    spared = {bill.load_id}
+    found = {name: loads.find(name) for name in made}
+    # Read after the loads: one that is published by now is either the bill's or was seen under way.
+    bill = bills.find(*of)
+    if bill is None:
+        return 0
+    spared = {bill.load_id, *(name for name in made if _is_recent(found[name], now, keep))}
     if now - bill.published_at < keep:
         spared.update(bill.lineage[-2:])  # somebody may still be paging through the one before
-    found = {name: loads.find(name) for name in made}
-    spared.update(name for name in made if _is_recent(found[name], now, keep))
     gone = [key for name, keys in made.items() if name not in spared for key in keys]
     # Totals are read with every question, so theirs go sooner.
     totals = {name for name in made if _is_recent(found[name], now, TOTALS_KEPT)}
-    return ledger.delete(gone) + bills.expire_totals(bill, {*bill.lineage[-2:], *totals})
+    return ledger.delete(gone) + bills.expire_totals(bill, totals)
 
 
 def _is_recent(load: Load | None, now: datetime, keep: timedelta) -> bool:

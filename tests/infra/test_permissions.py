@@ -10,6 +10,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from finops.local.sample.bill import SampleBill, write_sample
 from finops.runtime import wiring
+from finops.usecases import housekeeping
 from infra.nag import flat
 from tests.infra.synthesis import Synthesized
 from tests.infra.test_doors import DOORS
@@ -126,6 +128,7 @@ def calls(
             patch.setenv(name, value)
         patch.setattr(wiring, "client", office.client)
         # A door keeps what it has read of the ledger; nothing of an earlier run may be found.
+        patch.setattr(housekeeping, "TOTALS_KEPT", timedelta(0))
         patch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("scratch")))
         _furnish(plain)
         for restate in (0, 1):

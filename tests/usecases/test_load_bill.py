@@ -215,6 +215,35 @@ def test_a_publication_that_crashes_anywhere_can_be_taken_again(world: Making, c
     assert all(bill.changes is not None for bill in load.bills)
 
 
+def test_files_overwritten_while_they_are_read_are_read_as_they_were(world: Making) -> None:
+    w = world()
+    w.deliver(2, [True] * 3)
+    w.arrive_all()
+    run = w.start(w.events.pop())
+    _until(w, run, "reduce")
+    w.deliver(2, [True] * 3)
+    _arrive(w, "00001.csv", "00002.csv")
+
+    w.finish(run)
+
+    w.check()
+    assert w.newest_seen == 0
+
+
+def test_a_delivery_that_no_event_told_of_is_found_by_the_sweep(world: Making) -> None:
+    w = world()
+    w.deliver(2, [True] * 3)
+    w.arrive_all()
+    w.events.clear()
+
+    [run] = w.sweep()
+    w.finish(run)
+
+    w.check()
+    assert w.newest_seen == 0
+    assert w.sweep() == []
+
+
 def test_a_file_left_behind_by_a_longer_delivery_is_not_read(world: Making) -> None:
     w = world()
     w.deliver(3, [True] * 3)
