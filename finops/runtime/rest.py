@@ -105,10 +105,18 @@ def problem(status: HTTPStatus, detail: str, **members: Any) -> Response[Any]:
 
 def roles(app: APIGatewayRestResolver) -> frozenset[str]:
     """The caller's roles, from the groups of the token that API Gateway has verified."""
-    authorizer: Any = app.current_event.request_context.authorizer or {}
-    claims = authorizer.get("claims") or {}
-    groups = str(claims.get("cognito:groups") or "").strip("[]")
+    groups = str(_claims(app).get("cognito:groups") or "").strip("[]")
     return frozenset(groups.replace(",", " ").split()) & frozenset(ROLES)
+
+
+def person(app: APIGatewayRestResolver) -> str | None:
+    """The caller, as the token that API Gateway has verified names them."""
+    return _claims(app).get("sub")
+
+
+def _claims(app: APIGatewayRestResolver) -> dict[str, Any]:
+    authorizer: Any = app.current_event.request_context.authorizer or {}
+    return authorizer.get("claims") or {}
 
 
 def must_be_one_of(app: APIGatewayRestResolver, allowed: frozenset[str], what: str) -> None:

@@ -22,6 +22,7 @@ from finops.runtime.rest import (
     as_csv,
     as_json,
     must_be_one_of,
+    person,
     rest_api,
     wants_csv,
 )
@@ -176,6 +177,7 @@ def post_load(delivery: Delivery) -> Response[dict[str, Any]]:
     if not delivery.manifest_key.endswith(MANIFEST_SUFFIX):
         raise InvalidError(f"a manifest's key ends in {MANIFEST_SUFFIX}")
     run = wiring.runs().start(delivery.manifest_key)
+    logger.info("a load was started by hand", run=run, by=person(app), **delivery.model_dump())
     return Response(
         status_code=HTTPStatus.ACCEPTED,
         content_type="application/json",
