@@ -165,7 +165,7 @@ class BillingBucket(Construct):
 
 
 class LedgerBucket(Construct):
-    """`ledger/` the published generations, `work/` a load's scratch, `loads/` its documents."""
+    """`ledger/` the published generations, `work/` the scratch of loads under way."""
 
     def __init__(
         self, scope: Construct, id_: str, *, access_logs: s3.IBucket, key: kms.IKey | None

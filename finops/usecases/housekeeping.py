@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from finops.domain.deliveries import PATIENCE, parse_manifest, place_of
-from finops.domain.errors import RefusedError
+from finops.domain.errors import NotFoundError, RefusedError
 from finops.domain.loads import UNDER_WAY, Load, LoadStatus
 from finops.domain.places import generation
 from finops.usecases.ports import Bills, Deliveries, Ledger, Loads, Runs
@@ -38,7 +38,10 @@ def _is_known(key: str, settled: Collection[Load], deliveries: Deliveries) -> bo
 
     AWS writes the manifest of a *create new* delivery twice: beside its files, and above them.
     """
-    document = deliveries.read(key)
+    try:
+        document = deliveries.read(key)
+    except NotFoundError:
+        return True  # deleted since it was listed
     if any(
         load.manifest_key == key and load.manifest_version == document.version for load in settled
     ):

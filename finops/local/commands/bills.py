@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from finops.domain.loads import UNDER_WAY
+from finops.domain.loads import LoadStatus
 from finops.local import machine, screen
 from finops.local.api import Api, ApiError
 from finops.local.errors import LoadError
@@ -126,7 +126,7 @@ def _follow(
                 completed=min(found["items_done"], total),
                 total=total,
             )
-            if found["status"] not in UNDER_WAY:
+            if LoadStatus(found["status"]).is_final:
                 return found
         elif waited > UNSEEN and not is_started:
             api.post("loads", body={"manifest_key": sent.manifest_key})
