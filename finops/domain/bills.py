@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from finops.domain.errors import InvalidError
-from finops.domain.loads import Costs, Frozen, Load, LoadStatus
+from finops.domain.loads import Costs, Load, LoadStatus
 from finops.domain.periods import BillingPeriod
+from finops.domain.values import Frozen
 
 LINEAGE = 60  # loads after which all of a bill's account totals are written anew
 

@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from finops.domain.errors import RefusedError
-from finops.domain.loads import UNDER_WAY, Frozen, Load, LoadStatus
+from finops.domain.loads import UNDER_WAY, Load, LoadStatus
+from finops.domain.values import Frozen
 
 MANIFEST_SUFFIX = "-Manifest.json"
 LEDGER_EDITION = "1"  # raised when the ledger's files change, so that a period can be loaded again

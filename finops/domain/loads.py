@@ -6,9 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
-
 from finops.domain.money import settled
+from finops.domain.values import Frozen
 
 SOME = 50  # of each dimension's changes, the largest
 
@@ -36,12 +35,6 @@ class LoadStatus(StrEnum):
 UNDER_WAY = frozenset(
     {LoadStatus.WAITING, LoadStatus.REDUCING, LoadStatus.MERGING, LoadStatus.CHECKING}
 )
-
-
-class Frozen(BaseModel):
-    """A value: its fields never change, and no other field is taken."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ControlTotal(Frozen):

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from finops.domain.bills import COSTS, MEASURES, Bill, CostQuery
 from finops.domain.errors import ConflictError, InvalidError
-from finops.domain.loads import Frozen
 from finops.domain.places import account_folder, generation
+from finops.domain.values import Frozen
 from finops.usecases.ports import Bills, Ledger
 
 NONE = "(none)"

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from finops.domain.errors import RefusedError
-from finops.domain.loads import Frozen, Load, LoadedFile, LoadStatus
+from finops.domain.loads import Load, LoadedFile, LoadStatus
 from finops.domain.places import generation, work
+from finops.domain.values import Frozen
 from finops.ledger import engine, merging, parquet, reduction, sources
 from finops.usecases.load_bill import refuse_load, scratch
 from finops.usecases.ports import Deliveries, Ledger, Loads
