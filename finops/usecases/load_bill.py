@@ -31,7 +31,6 @@ from finops.domain.loads import (
     UNDER_WAY,
     BillSummary,
     ControlTotal,
-    Frozen,
     Load,
     LoadedBill,
     LoadedFile,
@@ -43,6 +42,7 @@ from finops.domain.loads import (
 )
 from finops.domain.places import generation, work
 from finops.domain.tags import collisions
+from finops.domain.values import Frozen
 from finops.usecases.ports import AccountTotals, Bills, Deliveries, Ledger, Loads
 
 PAYER_NOTE = "finops-payer"
