@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cold_start, merge, reduce, whole
+from benchmarks import allocate, api, cold_start, merge, reduce, whole
 
 MONTH = "2026-09"
 
@@ -52,6 +52,10 @@ def _merge(arguments: argparse.Namespace, scratch: Path) -> str:
     return merge.compare(data(arguments, scratch), scratch / "merge", rounds=arguments.rounds)
 
 
+def _allocate(arguments: argparse.Namespace, scratch: Path) -> str:
+    return allocate.compare(scratch / "allocate", rounds=arguments.rounds)
+
+
 def _linearity(arguments: argparse.Namespace, scratch: Path) -> str:
     return reduce.linearity(data(arguments, scratch), scratch / "linear", rounds=arguments.rounds)
 
@@ -76,14 +80,20 @@ def _load(arguments: argparse.Namespace, scratch: Path) -> str:
     return whole.load(scratch / "load", lines=1_000_000, rounds=max(1, arguments.rounds // 2))
 
 
+def _api(arguments: argparse.Namespace, scratch: Path) -> str:
+    return api.load(scratch / "api", seconds=6 * arguments.rounds)
+
+
 MEASUREMENTS: dict[str, Callable[[argparse.Namespace, Path], str]] = {
     "reduce": _reduce,
     "merge": _merge,
+    "allocate": _allocate,
     "linearity": _linearity,
     "flatness": _flatness,
     "cold_start": _cold_start,
     "layers": _layers,
     "load": _load,
+    "api": _api,
 }
 
 

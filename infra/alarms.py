@@ -19,6 +19,7 @@ from infra.rest import STAGE
 from infra.tables import FinOpsTable
 
 FIVE_MINUTES = Duration.minutes(5)
+FALLEN_BEHIND = Duration.minutes(15)
 LATE_AFTER_HOURS = 36
 PUBLISHED = "LoadsPublished"  # the metric of publish_load for a bill that readers now see
 
@@ -71,8 +72,18 @@ class Alarms(Construct):
             f"{door.name} was throttled: the account has too little concurrency",
         )
 
-    def watch_table(self, name: str, table: FinOpsTable) -> None:
+    def watch_stream(self, door: FinOpsFunction) -> None:
+        """A door that follows a stream and falls behind: what it is to tell stays untold."""
+        self._above(
+            FALLEN_BEHIND.to_milliseconds(),
+            f"{door.name}_falls_behind",
+            door.function.metric("IteratorAge", period=FIVE_MINUTES, statistic="Maximum"),
+            f"{door.name} is {FALLEN_BEHIND.to_minutes():.0f} minutes behind what it follows",
+        )
+
+    def watch_table(self, table: FinOpsTable) -> None:
         """A table that turns requests away."""
+        name = table.node.id
         for metric in ("ReadThrottleEvents", "WriteThrottleEvents"):
             self._above_zero(
                 f"{name}_{metric}",
@@ -86,10 +97,10 @@ class Alarms(Construct):
                 f"{name} is throttled",
             )
 
-    def watch_dead_letters(self, queue: sqs.IQueue) -> None:
+    def watch_dead_letters(self, name: str, queue: sqs.IQueue) -> None:
         """Something that could not be delivered."""
         self._above_zero(
-            "DeadLetters",
+            name,
             queue.metric_approximate_number_of_messages_visible(
                 period=FIVE_MINUTES, statistic="Maximum"
             ),
@@ -158,13 +169,18 @@ class Alarms(Construct):
         cloudwatch.Dashboard(self, "Dashboard", widgets=[[widget] for widget in widgets])
 
     def _above_zero(self, id_: str, metric: cloudwatch.IMetric, description: str) -> None:
+        self._above(0, id_, metric, description)
+
+    def _above(
+        self, threshold: float, id_: str, metric: cloudwatch.IMetric, description: str
+    ) -> None:
         alarm = cloudwatch.Alarm(
             self,
             id_,
             metric=metric,
             alarm_description=description,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            threshold=0,
+            threshold=threshold,
             evaluation_periods=1,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )

@@ -10,7 +10,7 @@ from aws_cdk import App, Environment, Tags
 
 from infra.management import Management
 from infra.settings import Settings
-from infra.stack import Api, Billing, Data, Identity, Observability
+from infra.stack import Api, Billing, Data, Identity, Observability, Organization
 
 ROOT = Path(__file__).parent.parent
 
@@ -34,11 +34,27 @@ def build(*, outdir: str | None = None, context: Mapping[str, Any] | None = None
     data = Data(app, "Data", settings=settings, env=here)
     identity = Identity(app, "Identity", settings=settings, env=here)
     billing = Billing(app, "Billing", settings=settings, data=data, env=here)
+    organization = Organization(
+        app,
+        "Organization",
+        settings=settings,
+        data=data,
+        identity=identity,
+        billing=billing,
+        env=here,
+    )
     api = Api(
         app, "Api", settings=settings, data=data, identity=identity, billing=billing, env=here
     )
     Observability(
-        app, "Observability", settings=settings, data=data, billing=billing, api=api, env=here
+        app,
+        "Observability",
+        settings=settings,
+        data=data,
+        billing=billing,
+        organization=organization,
+        api=api,
+        env=here,
     )
     Management(app, "Management", settings=settings)
     Tags.of(app).add("application", "finops-center")

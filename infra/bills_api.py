@@ -1,18 +1,15 @@
 """The door to bills, loads and freshness, and the paths that lead to it."""
 
-from collections.abc import Sequence
-
 from aws_cdk import aws_apigateway as apigateway
 from constructs import Construct
 
 from infra.bills import LoadBill
 from infra.buckets import LedgerBucket
-from infra.functions import FinOpsFunction, engine
+from infra.callers import API_MEMORY_MB, ApiDoor, Callers
+from infra.functions import engine
 from infra.layers import Layers
 from infra.rest import Rest
 from infra.tables import FinOpsTable
-
-MEMORY_MB = 1769  # one processor
 
 
 class BillsApi(Construct):
@@ -29,23 +26,21 @@ class BillsApi(Construct):
         loads: FinOpsTable,
         bills: FinOpsTable,
         load_bill: LoadBill,
-        origins: Sequence[str],
+        callers: Callers,
     ) -> None:
         super().__init__(scope, id_)
-        self.door = FinOpsFunction(
+        self.door = ApiDoor(
             self,
             "bills_api",
             layers=layers.analytics,
+            callers=callers,
             environment={
                 "LEDGER_BUCKET": ledger.bucket.bucket_name,
                 "LOADS_TABLE": loads.table.table_name,
                 "BILLS_TABLE": bills.table.table_name,
                 "LOAD_BILL_ARN": load_bill.machine.state_machine_arn,
-                "ALLOWED_ORIGINS": " ".join(origins),
-                **engine(MEMORY_MB),
+                **engine(API_MEMORY_MB),
             },
-            memory_mb=MEMORY_MB,
-            timeout_seconds=29,  # API Gateway waits no longer
             scratch_mb=4096,
         )
         rights = self.door.rights

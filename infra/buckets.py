@@ -29,6 +29,7 @@ class FinOpsBucket(s3.Bucket):
         key: kms.IKey | None = None,
         access_logs: s3.IBucket | None = None,
         access_logs_prefix: str | None = None,
+        cors: Sequence[s3.CorsRule] | None = None,
     ) -> None:
         super().__init__(
             scope,
@@ -45,6 +46,7 @@ class FinOpsBucket(s3.Bucket):
             server_access_logs_prefix=access_logs_prefix,
             removal_policy=RemovalPolicy.RETAIN,
             lifecycle_rules=lifecycle_rules,
+            cors=cors,
         )
 
     @property
@@ -53,6 +55,13 @@ class FinOpsBucket(s3.Bucket):
         resource = self.node.default_child
         assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - tells mypy what CDK made
         return resource
+
+    def tell_eventbridge(self) -> None:
+        """Every object that comes is an event on the account's default bus."""
+        # Set on the resource itself: CDK's own way is a custom resource with rights on all buckets.
+        self.resource.add_property_override(
+            "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
+        )
 
 
 class AccessLogs(Construct):
@@ -98,10 +107,7 @@ class BillingBucket(Construct):
                 s3.LifecycleRule(expired_object_delete_marker=True),
             ],
         )
-        # Set on the resource itself: CDK's own way is a custom resource with rights on all buckets.
-        self.bucket.resource.add_property_override(
-            "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
-        )
+        self.bucket.tell_eventbridge()
         if payers:
             self._accept_direct_delivery(payers)
             self._accept_replication(payers)
@@ -214,3 +220,79 @@ class LedgerBucket(Construct):
             on=[self.bucket.arn_for_objects(f"{prefix}*") for prefix in under],
             why="Objects are named by load, month and account.",
         )
+
+
+class SorfileBucket(Construct):
+    """Where the chart of accounts comes in as a file, and where it is kept as it was loaded.
+
+    People put `*.csv` anywhere. Ours are `drafts/` (uploads through the API, gone after a week),
+    `files/` (those of them that were loaded), `charts/` (the documents) and `reports/`. Every version
+    of a file that was loaded stays: a load names its own.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        origins: Sequence[str],
+        access_logs: s3.IBucket,
+        key: kms.IKey | None,
+    ) -> None:
+        super().__init__(scope, id_)
+        self.bucket = FinOpsBucket(
+            self,
+            "Bucket",
+            key=key,
+            access_logs=access_logs,
+            access_logs_prefix="sorfile/",
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    prefix="drafts/",
+                    expiration=ONE_WEEK,
+                    noncurrent_version_expiration=Duration.days(1),
+                ),
+                s3.LifecycleRule(abort_incomplete_multipart_upload_after=ONE_WEEK),
+                s3.LifecycleRule(expired_object_delete_marker=True),
+            ],
+            cors=_presigned_from(origins),
+        )
+        self.bucket.tell_eventbridge()
+
+    def allow_read(self, rights: Rights, *under: str, versions: bool = False) -> None:
+        """Read the files under these prefixes, or all; with *versions* also as they once were."""
+        # Who may not list is told 403, not 404, of an object that is not there.
+        rights.allow("ListSorfile", "s3:ListBucket", on=[self.bucket.bucket_arn])
+        actions = ("s3:GetObject", "s3:GetObjectVersion") if versions else ("s3:GetObject",)
+        self._allow(rights, "ReadSorfile", actions, under)
+
+    def allow_write(self, rights: Rights, *under: str) -> None:
+        """Write files under these prefixes, or anywhere."""
+        self._allow(rights, "WriteSorfile", ("s3:PutObject",), under)
+
+    def _allow(
+        self, rights: Rights, sid: str, actions: Sequence[str], under: Sequence[str]
+    ) -> None:
+        rights.allow(
+            sid,
+            *actions,
+            on=[self.bucket.arn_for_objects(f"{prefix}*") for prefix in under or ("",)],
+            why="Charts are named by year and version, uploads by chance."
+            if under
+            else "People name the files of a chart, and where they put them.",
+        )
+
+
+def _presigned_from(origins: Sequence[str]) -> list[s3.CorsRule] | None:
+    """Pages of *origins* may send and fetch by an address that the API signed for them."""
+    if not origins:
+        return None
+    return [
+        s3.CorsRule(
+            allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.PUT],
+            allowed_origins=list(origins),
+            allowed_headers=["*"],
+            exposed_headers=["ETag", "x-amz-version-id"],
+            max_age=3000,
+        )
+    ]

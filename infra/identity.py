@@ -1,35 +1,23 @@
-"""People: the user pool, the seven roles, and the first person."""
+"""Signing in: the user pool, a group for each of the seven roles, and the first person."""
+
+from html import escape
 
 from aws_cdk import CfnCondition, CfnParameter, Duration, Fn, RemovalPolicy
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
 from infra.nag import acknowledge
-from infra.settings import Mfa
+from infra.roles import ROLES
+from infra.settings import Mail, Mfa
 
-# Lower counts more where a person is in two groups by mistake.
-ROLES = {
-    "financial_admin": "Everything about money",
-    "vendor_manager": "Budgets, credits, discounts, savings decisions; sees all spend",
-    "cloud_engineer": "People and roles, accounts, configuration",
-    "business_unit_owner": "Sees a business unit",
-    "department_owner": "Sees a department",
-    "portfolio_owner": "Approves schedules and spend cards of a portfolio",
-    "product_owner": "Plans a product and answers for its spend",
-}
-
-INVITATION = """\
-<p>Hello,</p>
-<p>you are invited to the FinOps Center, where every dollar of the AWS bill has an owner.</p>
-<p>Sign in as <b>{username}</b> with the password <b>{####}</b>.
-You choose your own at the first sign-in; this one is good for seven days.</p>
-"""
+# The groups that an identity provider of the organization says somebody is in.
+GROUPS = "groups"
 
 
-class People(Construct):
+class SignIns(Construct):
     """Who may sign in. Nobody signs up; somebody invites, by mail."""
 
-    def __init__(self, scope: Construct, id_: str, *, mfa: Mfa) -> None:
+    def __init__(self, scope: Construct, id_: str, *, mfa: Mfa, mail: Mail) -> None:
         super().__init__(scope, id_)
         self.pool = cognito.UserPool(
             self,
@@ -38,9 +26,14 @@ class People(Construct):
             sign_in_aliases=cognito.SignInAliases(email=True),
             sign_in_case_sensitive=False,
             auto_verify=cognito.AutoVerifiedAttrs(email=True),
+            # A person is known by their mail address. Cognito lets nobody forbid a client to write
+            # an attribute that is required, so another address counts only once its mailbox has
+            # confirmed it: nobody becomes somebody else by writing down their address.
+            keep_original=cognito.KeepOriginalAttrs(email=True),
             standard_attributes=cognito.StandardAttributes(
                 email=cognito.StandardAttribute(required=True, mutable=True)
             ),
+            custom_attributes={GROUPS: cognito.StringAttribute(mutable=True, max_len=2048)},
             password_policy=cognito.PasswordPolicy(
                 min_length=12,
                 require_lowercase=True,
@@ -52,8 +45,11 @@ class People(Construct):
             mfa=cognito.Mfa.REQUIRED if mfa is Mfa.REQUIRED else cognito.Mfa.OPTIONAL,
             mfa_second_factor=cognito.MfaSecondFactor(sms=False, otp=True),
             account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
+            email=cognito.UserPoolEmail.with_ses(from_email=mail.sender)
+            if mail.sender and mail.sends_invitations
+            else None,
             user_invitation=cognito.UserInvitationConfig(
-                email_subject="Your invitation to the FinOps Center", email_body=INVITATION
+                email_subject=mail.invitation_subject, email_body=invitation(mail)
             ),
             feature_plan=cognito.FeaturePlan.ESSENTIALS,
             deletion_protection=True,
@@ -69,6 +65,8 @@ class People(Construct):
             access_token_validity=Duration.hours(1),
             id_token_validity=Duration.hours(1),
             refresh_token_validity=Duration.hours(12),
+            # As little as Cognito allows: what is required, and nothing else of oneself.
+            write_attributes=cognito.ClientAttributes().with_standard_attributes(email=True),
         )
         for precedence, (role, description) in enumerate(ROLES.items(), start=1):
             cognito.CfnUserPoolGroup(
@@ -139,3 +137,16 @@ class People(Construct):
                 membership.add_resource_dependency(group)
         for resource in (admin, membership):
             resource.cfn_options.condition = known
+
+
+def invitation(mail: Mail) -> str:
+    """The mail that invites somebody, as the HTML that Cognito sends."""
+    told = escape(mail.invitation_text, quote=False)
+    for placeholder in ("{username}", "{####}"):
+        told = told.replace(placeholder, f"<b>{placeholder}</b>")
+    parts = [f"<p>{part.strip()}</p>" for part in told.split("\n\n") if part.strip()]
+    if mail.logo:
+        parts.insert(0, f'<p><img src="{escape(mail.logo)}" alt="" height="48"></p>')
+    if mail.app_url:
+        parts.append(f'<p><a href="{escape(mail.app_url)}">{escape(mail.app_url)}</a></p>')
+    return "\n".join(parts)

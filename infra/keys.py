@@ -7,7 +7,7 @@ from constructs import Construct
 
 
 class OwnKey(Construct):
-    """One key for the ledger, the tables and the alarms.
+    """One key for the ledger, the charts, the tables and the alarms.
 
     The services use it on behalf of whoever in this account may use *them*, as with AWS's own
     keys: no role needs a statement about it.

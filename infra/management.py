@@ -14,6 +14,7 @@ from aws_cdk import (
     Stack,
 )
 from aws_cdk import aws_bcmdataexports as bcmdataexports
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_organizations as organizations
 from aws_cdk import aws_s3 as s3
@@ -21,6 +22,7 @@ from constructs import Construct
 
 from infra.buckets import REPLICATION_ROLE, FinOpsBucket
 from infra.nag import acknowledge
+from infra.organization_events import CHANGES
 from infra.rights import Rights
 from infra.settings import Delivery, Export, Settings
 
@@ -156,6 +158,51 @@ class Management(Stack):
         CfnOutput(self, "ExportArn", value=cur2.resource.attr_export_arn)
         if export.organization_delegation:
             _let_read_organization(self, finops_account)
+        if export.organization_events:
+            Changes(self, "Changes", finops_account=finops_account)
+
+
+class Changes(Construct):
+    """What the organization says of its accounts, told to the FinOps account as it happens.
+
+    It says so here and in us-east-1 only, by CloudTrail. Without it an account is known a day later
+    at most.
+    """
+
+    def __init__(self, scope: Construct, id_: str, *, finops_account: str) -> None:
+        super().__init__(scope, id_)
+        region = CfnParameter(
+            Stack.of(self),
+            "FinOpsRegion",
+            default="us-east-1",
+            allowed_pattern=r"[a-z]{2}(-[a-z]+)+-\d",
+            description="The region that the FinOps Center is installed in.",
+        ).value_as_string
+        bus = f"arn:aws:events:{region}:{finops_account}:event-bus/default"
+        role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal(
+                "events.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            ),
+        )
+        rights = Rights(self, "Rights", role=role)
+        rights.allow("TellFinOps", "events:PutEvents", on=[bus])
+        rule = events.CfnRule(
+            self,
+            "Rule",
+            description="The FinOps Center hears of accounts that come, go or change",
+            event_pattern={
+                "source": CHANGES["source"],
+                "detail-type": CHANGES["detail_type"],
+                "detail": CHANGES["detail"],
+            },
+            targets=[
+                events.CfnRule.TargetProperty(id="FinOps", arn=bus, role_arn=role.role_arn),
+            ],
+        )
+        rule.node.add_dependency(rights.policy)
 
 
 class Cur2(Construct):

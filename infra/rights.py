@@ -22,6 +22,7 @@ class Rights(Construct):
         self.role = role.without_policy_updates()
         self.policy = iam.Policy(self, "Policy", roles=[role])
         self._why: list[tuple[str, str]] = []
+        self._sids: set[str] = set()
         self.node.add_validation(_Wildcards(self.policy, self._why))
 
     def allow(
@@ -29,8 +30,12 @@ class Rights(Construct):
     ) -> None:
         """*actions* on the ARNs of *on*; one that ends in or is a wildcard needs a *why*.
 
-        Raises ValueError for a wildcard in an action, and for one in *on* without a reason.
+        Raises ValueError for a wildcard in an action, for one in *on* without a reason, and for a
+        *sid* that the policy has already: IAM would refuse it.
         """
+        if sid in self._sids:
+            raise ValueError(f"{self.node.path}: {sid} is there already")
+        self._sids.add(sid)
         if any("*" in action for action in actions):
             raise ValueError(f"{self.node.path}: {sid} has a wildcard for an action")
         wide = [arn for arn in on if "*" in arn]

@@ -1,9 +1,7 @@
 """A door opened every day."""
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
@@ -59,15 +57,4 @@ class DailySchedule(Construct):
             ),
         )
         schedule.node.add_dependency(rights.policy)
-        # The scheduler hands the call over and is done; a door that fails is Lambda's to retry.
-        dead_letters.allow_send(door.rights)
-        asked = lambda_.EventInvokeConfig(
-            self,
-            "Asked",
-            function=door.function,
-            max_event_age=Duration.hours(1),
-            retry_attempts=2,
-            on_failure=destinations.SqsDestination(dead_letters.queue),
-        )
-        # Lambda tries the role when it is told where to leave a failed call.
-        asked.node.add_dependency(door.rights.policy)
+        dead_letters.keep_calls(self, door)

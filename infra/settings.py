@@ -1,11 +1,20 @@
 """What differs between deployments: the context of `cdk.json`, read and checked in one place."""
 
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
 from constructs import Node
+
+from infra.roles import ROLES
+
+LOCAL_SENDER = "finops@fernhollow.example"
+MAIL = r"[^@\s<>,]+@[^@\s<>,]+\.[^@\s<>,]+"
+# What all variables of a function may hold together is 4 KB; these two are the long ones.
+MOST_IN_A_VARIABLE = 1500
 
 
 class Delivery(StrEnum):
@@ -39,6 +48,45 @@ class Export:
     split_cost: bool
     manual_discount: bool
     organization_delegation: bool
+    organization_events: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Oidc:
+    """An identity provider that speaks OpenID Connect, and us as its client."""
+
+    issuer: str
+    client_id: str
+    client_secret_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Federation:
+    """The organization's own identity providers, and where people come back to from them."""
+
+    saml_metadata_url: str | None
+    oidc: Oidc | None
+    domain: str
+    callback_urls: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mail:
+    """The mails of the product: from whom, how they look, when they come, what they say.
+
+    The texts are plain, their paragraphs parted by empty lines.
+    """
+
+    sender: str | None
+    make_identity: bool
+    sends_invitations: bool
+    logo: str | None
+    app_url: str | None
+    digest_hour: int
+    invitation_subject: str
+    invitation_text: str
+    digest_subject: str
+    digest_text: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +106,10 @@ class Settings:
     wait_seconds: int
     quiet_seconds: int
     max_lines_per_item: int
+    fiscal_year_starts: int
+    group_roles: Mapping[str, str]
+    federation: Federation | None
+    mail: Mail
     export: Export
 
     @classmethod
@@ -83,6 +135,11 @@ class Settings:
             wait_seconds=2 if local else read.number("wait_seconds"),
             quiet_seconds=2 if local else read.number("quiet_seconds"),
             max_lines_per_item=read.number("max_lines_per_item"),
+            fiscal_year_starts=read.number("fiscal_year_starts", most=12),
+            group_roles=_group_roles(read),
+            # The local AWS has no identity providers.
+            federation=None if local else _federation(read),
+            mail=_mail(read, local=local),
             export=Export(
                 delivery=Delivery(read.text("delivery")),
                 granularity=Granularity(read.text("granularity")),
@@ -90,8 +147,91 @@ class Settings:
                 split_cost=read.truth("split_cost"),
                 manual_discount=read.truth("manual_discount"),
                 organization_delegation=read.truth("organization_delegation"),
+                organization_events=read.truth("organization_events"),
             ),
         )
+
+
+def _group_roles(read: "_Reader") -> Mapping[str, str]:
+    roles = read.words("group_roles")
+    for group, role in roles.items():
+        if role not in ROLES:
+            raise ValueError(
+                f"context group_roles: {group!r} is {role!r}, which is none of {', '.join(ROLES)}"
+            )
+    if len(json.dumps(roles)) > MOST_IN_A_VARIABLE:
+        raise ValueError(f"context group_roles: more than {MOST_IN_A_VARIABLE} characters")
+    return roles
+
+
+def _federation(read: "_Reader") -> Federation | None:
+    """None where not one of its words is filled; ValueError where only some of those needed are."""
+    saml = read.form("saml_metadata_url", r"https://\S+")
+    oidc = {
+        "oidc_issuer": read.form("oidc_issuer", r"https://\S+[^/\s]"),
+        "oidc_client_id": read.form("oidc_client_id", r"\S+"),
+        "oidc_client_secret_name": read.form("oidc_client_secret_name", r"[\w/+=.@-]+"),
+    }
+    domain = read.form("sign_in_domain", r"(?!.*(aws|amazon|cognito))[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+    urls = read.texts("sign_in_callback_urls", r"https://\S+|http://localhost\S*")
+    if not (saml or any(oidc.values()) or domain or urls):
+        return None
+    needed = {"sign_in_domain": domain, "sign_in_callback_urls": urls}
+    if not saml or any(oidc.values()):
+        needed |= oidc
+    if missing := [word for word, value in needed.items() if not value]:
+        raise ValueError(
+            f"context: {', '.join(missing)} must be filled as well where people sign in with"
+            " an identity provider of yours"
+        )
+    return Federation(
+        saml_metadata_url=saml,
+        oidc=Oidc(
+            issuer=oidc["oidc_issuer"] or "",
+            client_id=oidc["oidc_client_id"] or "",
+            client_secret_name=oidc["oidc_client_secret_name"] or "",
+        )
+        if any(oidc.values())
+        else None,
+        domain=domain or "",
+        callback_urls=urls,
+    )
+
+
+def _mail(read: "_Reader", *, local: bool) -> Mail:
+    texts = read.words("texts")
+    asked = ("invitation_subject", "invitation_text", "digest_subject", "digest_text")
+    if missing := [word for word in asked if not texts.get(word, "").strip()]:
+        raise ValueError(f"context texts: {', '.join(missing)} must be filled")
+    if unknown := sorted(set(texts) - set(asked)):
+        raise ValueError(f"context texts: there is no {', '.join(unknown)}")
+    for placeholder in ("{username}", "{####}"):
+        if placeholder not in texts["invitation_text"]:
+            raise ValueError(
+                f"context texts: invitation_text lacks {placeholder}, without which nobody can"
+                " sign in"
+            )
+    for word, most in (
+        ("invitation_subject", 140),
+        ("invitation_text", 15_000),
+        ("digest_subject", 140),
+        ("digest_text", MOST_IN_A_VARIABLE),
+    ):
+        if len(texts[word]) > most:
+            raise ValueError(f"context texts: {word} has more than {most} characters")
+    sender = read.form("mail_from", MAIL)
+    return Mail(
+        sender=sender or (LOCAL_SENDER if local else None),
+        make_identity=read.truth("mail_identity"),
+        sends_invitations=read.truth("mail_invitations"),
+        logo=read.form("mail_logo", r"https://[^\s\"<>]+"),
+        app_url=read.form("app_url", r"https?://[^\s\"<>]+"),
+        digest_hour=read.number("digest_hour", least=0, most=23),
+        invitation_subject=texts["invitation_subject"],
+        invitation_text=texts["invitation_text"],
+        digest_subject=texts["digest_subject"],
+        digest_text=texts["digest_text"],
+    )
 
 
 class _Reader:
@@ -107,12 +247,20 @@ class _Reader:
             raise ValueError(f"context {key}: true or false, not {said!r}")
         return said == "true"
 
-    def number(self, key: str) -> int:
+    def form(self, key: str, form: str) -> str | None:
+        """Text of a form, or None where it is empty."""
+        said = self.text(key).strip()
+        if said and not re.fullmatch(form, said):
+            raise ValueError(f"context {key}: {said!r} is not of the form {form}")
+        return said or None
+
+    def number(self, key: str, *, least: int = 1, most: int | None = None) -> int:
         said = self.text(key)
         # jsii hands a JSON number over as a float.
         whole = said.removesuffix(".0")
-        if not whole.isdecimal() or int(whole) == 0:
-            raise ValueError(f"context {key}: a whole number above 0, not {said!r}")
+        if not whole.isdecimal() or int(whole) < least or (most and int(whole) > most):
+            upto = f"to {most}" if most else "or more"
+            raise ValueError(f"context {key}: a whole number, {least} {upto}, not {said!r}")
         return int(whole)
 
     def texts(self, key: str, form: str) -> tuple[str, ...]:
@@ -124,6 +272,17 @@ class _Reader:
             if not re.fullmatch(form, part):
                 raise ValueError(f"context {key}: {part!r} is not of the form {form}")
         return said
+
+    def words(self, key: str) -> Mapping[str, str]:
+        """An object of texts in `cdk.json`, or its JSON from `cdk -c`."""
+        value = self._value(key)
+        try:
+            said = json.loads(value) if isinstance(value, str) else value
+        except json.JSONDecodeError as error:
+            raise ValueError(f"context {key}: not JSON: {error}") from error
+        if not isinstance(said, dict) or not all(isinstance(one, str) for one in said.values()):
+            raise ValueError(f"context {key}: an object of texts, not {said!r}")
+        return dict(said)
 
     def _value(self, key: str) -> Any:
         value = self._node.try_get_context(key)

@@ -5,16 +5,27 @@ from typing import Any
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
+from infra.accounts import Accounts
+from infra.accounts_api import AccountsApi
 from infra.alarms import Alarms
+from infra.audit_api import AuditApi
 from infra.bills import Bills
 from infra.bills_api import BillsApi
-from infra.buckets import AccessLogs, BillingBucket, LedgerBucket
+from infra.buckets import AccessLogs, BillingBucket, LedgerBucket, SorfileBucket
+from infra.budgets_api import BudgetsApi
+from infra.callers import Callers
+from infra.charts import ChartOfAccounts, Charts
+from infra.charts_api import ChartsApi
 from infra.dead_letters import DeadLetters
-from infra.identity import People
+from infra.federation import FederatedSignIns
+from infra.identity import SignIns
 from infra.keys import OwnKey
 from infra.layers import Layers
 from infra.nag import acknowledge
 from infra.notices import Notices
+from infra.notifications import Notifications
+from infra.people import People
+from infra.people_api import PeopleApi
 from infra.rest import Rest
 from infra.settings import Settings
 from infra.tables import FinOpsTable
@@ -48,12 +59,63 @@ class Data(Stack):
             indexes={"by_kind": ("kind", "billing_period")},
             own_key=self.key,
         )
+        self.sorfile = SorfileBucket(
+            self,
+            "Sorfile",
+            origins=settings.spa_origins,
+            access_logs=access_logs,
+            key=self.key,
+        )
+        self.charts = FinOpsTable(self, "Charts", key=("pk", "sk"), own_key=self.key)
+        self.people = FinOpsTable(
+            self,
+            "People",
+            key=("person", None),
+            indexes={"by_kind": ("kind", "changed_at")},
+            own_key=self.key,
+        )
+        self.budgets = FinOpsTable(
+            self,
+            "Budgets",
+            key=("pk", "sk"),
+            indexes={"by_year": ("year", "changed_at")},
+            own_key=self.key,
+        )
+        self.accounts = FinOpsTable(
+            self,
+            "Accounts",
+            key=("account", None),
+            indexes={"by_kind": ("kind", "changed_at")},
+            own_key=self.key,
+        )
+        self.audit = FinOpsTable(
+            self,
+            "Audit",
+            key=("entity", "sequence"),
+            indexes={"by_month": ("month", "at"), "by_actor": ("actor", "at")},
+            stream=True,
+            own_key=self.key,
+        )
+        self.requests = FinOpsTable(self, "Requests", key=("request", None), own_key=self.key)
+        self.chart = ChartOfAccounts(
+            sorfile=self.sorfile,
+            charts=self.charts,
+            budgets=self.budgets,
+            fiscal_year_starts=settings.fiscal_year_starts,
+        )
         _tell(
             self,
             BillingBucketName=self.billing.bucket.bucket_name,
             LedgerBucketName=self.ledger.bucket.bucket_name,
             LoadsTableName=self.loads.table.table_name,
             BillsTableName=self.bills.table.table_name,
+            SorfileBucketName=self.sorfile.bucket.bucket_name,
+            ChartsTableName=self.charts.table.table_name,
+            PeopleTableName=self.people.table.table_name,
+            BudgetsTableName=self.budgets.table.table_name,
+            AccountsTableName=self.accounts.table.table_name,
+            AuditTableName=self.audit.table.table_name,
+            RequestsTableName=self.requests.table.table_name,
         )
 
 
@@ -62,12 +124,22 @@ class Identity(Stack):
 
     def __init__(self, scope: Construct, id_: str, *, settings: Settings, **kwargs: Any) -> None:
         super().__init__(scope, id_, termination_protection=True, **kwargs)
-        self.people = People(self, "People", mfa=settings.mfa)
+        # Its id is that of the pool's name in the template: another one would be another pool.
+        self.sign_ins = SignIns(self, "People", mfa=settings.mfa, mail=settings.mail)
         _tell(
             self,
-            UserPoolId=self.people.pool.user_pool_id,
-            UserPoolClientId=self.people.client.user_pool_client_id,
+            UserPoolId=self.sign_ins.pool.user_pool_id,
+            UserPoolClientId=self.sign_ins.client.user_pool_client_id,
         )
+        if settings.federation:
+            federated = FederatedSignIns(
+                self, "Federated", pool=self.sign_ins.pool, federation=settings.federation
+            )
+            _tell(
+                self,
+                FederatedClientId=federated.client.user_pool_client_id,
+                SignInUrl=federated.domain.base_url(),
+            )
 
 
 class Billing(Stack):
@@ -99,6 +171,79 @@ class Billing(Stack):
         )
 
 
+class Organization(Stack):
+    """What happens by itself when the organization changes: its chart, its people, its plans."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        settings: Settings,
+        data: Data,
+        identity: Identity,
+        billing: Billing,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(scope, id_, **kwargs)
+        # Of its own: a queue's policy names the rules that leave letters there, and those of this
+        # stack cannot be named in one that it waits for.
+        self.dead_letters = DeadLetters(self, "DeadLetters")
+        layers = Layers(self, "Layers", local=settings.local)
+        self.charts = Charts(
+            self,
+            "Charts",
+            layers=layers,
+            chart=data.chart,
+            audit=data.audit,
+            requests=data.requests,
+            dead_letters=self.dead_letters,
+        )
+        self.people = People(
+            self,
+            "People",
+            layers=layers,
+            pool=identity.sign_ins.pool,
+            people=data.people,
+            audit=data.audit,
+            requests=data.requests,
+            notices=billing.notices,
+            dead_letters=self.dead_letters,
+        )
+        self.notifications = Notifications(
+            self,
+            "Notifications",
+            layers=layers,
+            mail=settings.mail,
+            chart=data.chart,
+            people=data.people,
+            audit=data.audit,
+            requests=data.requests,
+            notices=billing.notices,
+            dead_letters=self.dead_letters,
+        )
+        self.accounts = Accounts(
+            self,
+            "Accounts",
+            layers=layers,
+            payers=settings.payers,
+            accounts=data.accounts,
+            bills=data.bills,
+            audit=data.audit,
+            requests=data.requests,
+            notices=billing.notices,
+            dead_letters=self.dead_letters,
+        )
+        self.doors = [
+            self.accounts.check_accounts,
+            self.accounts.find_accounts,
+            self.charts.load_chart,
+            self.people.keep_sign_ins,
+            self.notifications.tell_notices,
+            self.notifications.send_digest,
+        ]
+
+
 class Api(Stack):
     """The way in for people and programs."""
 
@@ -117,22 +262,41 @@ class Api(Stack):
         self.rest = Rest(
             self,
             "Rest",
-            pool=identity.people.pool,
+            pool=identity.sign_ins.pool,
             origins=settings.spa_origins,
             log_role=settings.api_log_role,
             waf=settings.waf,
         )
-        self.bills_api = BillsApi(
+        layers = Layers(self, "Layers", local=settings.local)
+        callers = Callers(
+            people=data.people,
+            audit=data.audit,
+            requests=data.requests,
+            group_roles=settings.group_roles,
+            origins=settings.spa_origins,
+        )
+        at_hand: dict[str, Any] = {"rest": self.rest, "layers": layers, "callers": callers}
+        bills_api = BillsApi(
             self,
             "BillsApi",
-            rest=self.rest,
-            layers=Layers(self, "Layers", local=settings.local),
+            **at_hand,
             ledger=data.ledger,
             loads=data.loads,
             bills=data.bills,
             load_bill=billing.bills.load_bill,
-            origins=settings.spa_origins,
         )
+        charts_api = ChartsApi(self, "ChartsApi", **at_hand, chart=data.chart)
+        people_api = PeopleApi(self, "PeopleApi", **at_hand, chart=data.chart)
+        budgets_api = BudgetsApi(self, "BudgetsApi", **at_hand, chart=data.chart, bills=data.bills)
+        audit_api = AuditApi(self, "AuditApi", **at_hand, chart=data.chart, accounts=data.accounts)
+        accounts_api = AccountsApi(self, "AccountsApi", **at_hand, accounts=data.accounts)
+        self.doors = [
+            each.door
+            for each in (
+                *(bills_api, charts_api, people_api, budgets_api, audit_api),
+                accounts_api,
+            )
+        ]
         if not settings.waf:
             acknowledge(
                 self,
@@ -153,19 +317,31 @@ class Observability(Stack):
         settings: Settings,
         data: Data,
         billing: Billing,
+        organization: Organization,
         api: Api,
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, id_, **kwargs)
         bills = billing.bills
-        doors = [*bills.doors, api.bills_api.door]
+        doors = [*bills.doors, *organization.doors, *api.doors]
         alarms = Alarms(self, "Alarms", mail=settings.alarm_email, key=data.key)
         alarms.watch_load_bill(bills.load_bill.machine)
         for door in doors:
             alarms.watch_door(door)
-        alarms.watch_table("Loads", data.loads)
-        alarms.watch_table("Bills", data.bills)
-        alarms.watch_dead_letters(billing.dead_letters.queue)
+        for table in (
+            data.loads,
+            data.bills,
+            data.charts,
+            data.people,
+            data.budgets,
+            data.accounts,
+            data.audit,
+            data.requests,
+        ):
+            alarms.watch_table(table)
+        alarms.watch_stream(organization.notifications.tell_notices)
+        alarms.watch_dead_letters("DeadLetters", billing.dead_letters.queue)
+        alarms.watch_dead_letters("OrganizationDeadLetters", organization.dead_letters.queue)
         alarms.watch_api(api.rest.api)
         alarms.watch_freshness(bills.publisher)
         alarms.show(doors, bills.load_bill.machine)

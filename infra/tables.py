@@ -13,7 +13,8 @@ from infra.rights import Rights
 class FinOpsTable(Construct):
     """On demand, restorable to any second of 35 days, protected from deletion; TTL `expires_at`.
 
-    *key* and the values of *indexes* are (partition key, sort key or None), all text.
+    *key* and the values of *indexes* are (partition key, sort key or None), all text. With
+    *stream*, every item as it is after a change can be followed for a day.
     """
 
     def __init__(
@@ -22,8 +23,9 @@ class FinOpsTable(Construct):
         id_: str,
         *,
         key: tuple[str, str | None],
-        indexes: Mapping[str, tuple[str, str]],
         own_key: kms.IKey | None,
+        indexes: Mapping[str, tuple[str, str]] | None = None,
+        stream: bool = False,
     ) -> None:
         super().__init__(scope, id_)
         partition_key, sort_key = key
@@ -49,19 +51,53 @@ class FinOpsTable(Construct):
                 dynamodb.GlobalSecondaryIndexPropsV2(
                     index_name=name, partition_key=_text(partition), sort_key=_text(sort)
                 )
-                for name, (partition, sort) in indexes.items()
+                for name, (partition, sort) in (indexes or {}).items()
             ],
+            dynamo_stream=dynamodb.StreamViewType.NEW_IMAGE if stream else None,
         )
 
-    def allow(self, rights: Rights, *operations: str, indexes: tuple[str, ...] = ()) -> None:
-        """*operations* (`"GetItem"`) on the table, and `Query` on the indexes named."""
-        name = self.node.id
+    @property
+    def stream_arn(self) -> str:
+        """What to follow; ValueError for a table without a stream."""
+        if self.table.table_stream_arn is None:
+            raise ValueError(f"{self.node.path} has no stream")
+        return self.table.table_stream_arn
+
+    def allow(
+        self,
+        rights: Rights,
+        *operations: str,
+        indexes: tuple[str, ...] = (),
+        sid: str | None = None,
+    ) -> None:
+        """*operations* (`"GetItem"`) on the table, and `Query` on the indexes named.
+
+        A second statement on the same table for the same role needs a *sid* of its own.
+        """
+        name = sid or self.node.id
         if operations:
             actions = [f"dynamodb:{operation}" for operation in operations]
             rights.allow(name, *actions, on=[self.table.table_arn])
         if indexes:
             arns = [f"{self.table.table_arn}/index/{index}" for index in indexes]
             rights.allow(f"{name}Index", "dynamodb:Query", on=arns)
+
+    def allow_follow(self, rights: Rights) -> None:
+        """Follow the stream, as Lambda does on behalf of a door."""
+        rights.allow(
+            f"Follow{self.node.id}",
+            "dynamodb:DescribeStream",
+            "dynamodb:GetRecords",
+            "dynamodb:GetShardIterator",
+            on=[self.stream_arn],
+        )
+        # One of the four actions that Lambda asks for before it connects a function to a stream.
+        rights.allow(
+            "FindStreams",
+            "dynamodb:ListStreams",
+            on=["*"],
+            why="The list of streams has no resource-level permissions.",
+        )
 
 
 def _text(name: str) -> dynamodb.Attribute:

@@ -13,6 +13,9 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from moto.s3.models import s3_backends
 
+CHARTS_BUCKET, CHARTS, PEOPLE = "charts-bucket", "charts-table", "people-table"
+BUDGETS, AUDIT, REQUESTS = "budgets-table", "audit-table", "requests-table"
+ACCOUNTS = "accounts-table"
 BILLING, LEDGER, LOADS, BILLS = "billing-bucket", "ledger-bucket", "loads-table", "bills-table"
 REGION = "us-east-1"
 
@@ -38,6 +41,29 @@ def furnished(**config: Any) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def organised() -> Iterator[None]:
+    """The tables and the bucket of the organisation are there, and gone afterwards."""
+    with mock_aws():
+        s3 = client("s3")
+        s3.create_bucket(Bucket=CHARTS_BUCKET)
+        s3.put_bucket_versioning(
+            Bucket=CHARTS_BUCKET, VersioningConfiguration={"Status": "Enabled"}
+        )
+        _table(CHARTS, ["pk", "sk"])
+        _table(PEOPLE, ["person"], by_kind=["kind", "changed_at"])
+        _table(BUDGETS, ["pk", "sk"], by_year=["year", "changed_at"])
+        _table(ACCOUNTS, ["account"], by_kind=["kind", "changed_at"])
+        _table(AUDIT, ["entity", "sequence"], by_month=["month", "at"], by_actor=["actor", "at"])
+        _table(REQUESTS, ["request"])
+        yield
+
+
+def count_items(*tables: str) -> int:
+    """How many items are in *tables*."""
+    return sum(client("dynamodb").scan(TableName=name, Select="COUNT")["Count"] for name in tables)
+
+
 def fill(bucket: str, keys: Iterable[str]) -> None:
     """Empty objects, put past the API: thousands of them in a moment."""
     for key in keys:
@@ -51,9 +77,16 @@ def put_at(bucket: str, key: str, body: bytes, at: datetime) -> None:
     put.last_modified = at.astimezone(UTC).replace(tzinfo=None)
 
 
-def copy_items(table: str, copies: Iterable[dict[str, str]]) -> None:
-    """The one item of *table* again and again with other texts, put past the API."""
-    [item] = client("dynamodb").scan(TableName=table)["Items"]
+def copy_items(table: str, copies: Iterable[dict[str, str]], **like: str) -> None:
+    """The one item of *table* (that is *like* this) again and again with other texts.
+
+    They are put past the API: thousands of them in a moment.
+    """
+    [item] = [
+        item
+        for item in client("dynamodb").scan(TableName=table)["Items"]
+        if all(item[name]["S"] == text for name, text in like.items())
+    ]
     backend = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION]
     for texts in copies:
         backend.put_item(table, item | {name: {"S": text} for name, text in texts.items()})
@@ -66,6 +99,14 @@ def _table(name: str, key: list[str], **indexes: list[str]) -> None:
             for name, kind in zip(names, ("HASH", "RANGE"), strict=False)
         ]
 
+    listed = [
+        {
+            "IndexName": index,
+            "KeySchema": schema(names),
+            "Projection": {"ProjectionType": "ALL"},
+        }
+        for index, names in indexes.items()
+    ]
     client("dynamodb").create_table(
         TableName=name,
         KeySchema=schema(key),
@@ -73,13 +114,6 @@ def _table(name: str, key: list[str], **indexes: list[str]) -> None:
             {"AttributeName": name, "AttributeType": "S"}
             for name in sorted({*key, *(name for names in indexes.values() for name in names)})
         ],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": index,
-                "KeySchema": schema(names),
-                "Projection": {"ProjectionType": "ALL"},
-            }
-            for index, names in indexes.items()
-        ],
+        **({"GlobalSecondaryIndexes": listed} if listed else {}),
         BillingMode="PAY_PER_REQUEST",
     )

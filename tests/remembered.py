@@ -7,6 +7,7 @@ tests of its own. Nothing is remembered that was not made by it.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ class _Borrowed:
 
     made: Any = None  # kept: it closes the connection when nobody knows it any more
     shared: Any = None
+    lock = Lock()
 
     def __init__(self, limits: engine.Limits) -> None:
         self.limits = limits
@@ -26,9 +28,10 @@ class _Borrowed:
         self._own: Any = None
 
     def __getattr__(self, name: str) -> Any:
-        if _Borrowed.shared is None:
-            _Borrowed.made = _connect(self.limits)
-            _Borrowed.shared = _Borrowed.made.__enter__()
+        with _Borrowed.lock:  # two workers may be the first ones
+            if _Borrowed.shared is None:
+                _Borrowed.made = _connect(self.limits)
+                _Borrowed.shared = _Borrowed.made.__enter__()
         if self._own is None:
             self._own = _Borrowed.shared.cursor()  # workers of a map run side by side
         return getattr(self._own, name)

@@ -1,8 +1,5 @@
 """The tables of loads and bills; a lost race is a ConflictError, a listing goes to its last page."""
 
-import base64
-import gzip
-import json
 import random
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -10,9 +7,9 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
+from finops.adapters.items import attributes, items, lost, packed, page, unpacked, values
 from finops.domain.bills import Bill
 from finops.domain.errors import ConflictError, InvalidError, NotFoundError
 from finops.domain.loads import Load, LoadStatus
@@ -24,75 +21,7 @@ ACCOUNT = "ACCOUNT#"
 BATCH = 25
 PAUSE = 0.05  # seconds at first
 TRANSACTION = 100
-NO_CURSOR = "the cursor is none of ours; start again without it"
 KEPT = timedelta(days=400)  # the record of a load that was not published
-
-_to_attribute = TypeSerializer().serialize
-_to_value = TypeDeserializer().deserialize
-
-
-def items(client: Any, **query: Any) -> Iterator[dict[str, Any]]:
-    """All items that *query* finds, to the last page."""
-    for page in client.get_paginator("query").paginate(**query):
-        for item in page["Items"]:
-            yield _values(item)
-
-
-def _values(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _to_value(value) for name, value in item.items()}
-
-
-def _attributes(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _to_attribute(value) for name, value in item.items() if value is not None}
-
-
-def _packed(value: Any) -> bytes:
-    return gzip.compress(json.dumps(value, separators=(",", ":")).encode(), mtime=0)
-
-
-def _unpacked(value: Any) -> Any:
-    return json.loads(gzip.decompress(bytes(value)))
-
-
-def _lost(error: ClientError) -> bool:
-    """Whether a condition failed, alone or in a transaction."""
-    code = error.response["Error"]["Code"]
-    if code == "TransactionCanceledException":
-        reasons = error.response.get("CancellationReasons", [])
-        lost = {"ConditionalCheckFailed", "TransactionConflict"}
-        return any(reason.get("Code") in lost for reason in reasons)
-    return bool(code == "ConditionalCheckFailedException")
-
-
-def _page(
-    client: Any, limit: int, cursor: str | None, key: frozenset[str], **query: Any
-) -> tuple[list[Any], str | None]:
-    if cursor is not None:
-        query["ExclusiveStartKey"] = _place(cursor, key)
-    try:
-        answer = client.query(Limit=limit, **query)
-    except ClientError as error:
-        if cursor is not None and error.response["Error"]["Code"] == "ValidationException":
-            raise InvalidError(NO_CURSOR) from error
-        raise
-    last = answer.get("LastEvaluatedKey")
-    return [_values(item) for item in answer["Items"]], _cursor(last) if last else None
-
-
-def _cursor(last: Mapping[str, Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(_values(last)).encode()).decode()
-
-
-def _place(cursor: str, key: frozenset[str]) -> dict[str, Any]:
-    try:
-        place = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-    except ValueError as error:
-        raise InvalidError(NO_CURSOR) from error
-    if not isinstance(place, dict) or place.keys() != key:
-        raise InvalidError(NO_CURSOR)
-    if not all(isinstance(part, str) and part for part in place.values()):
-        raise InvalidError(NO_CURSOR)
-    return _attributes(place)
 
 
 class DynamoLoads:
@@ -110,9 +39,9 @@ class DynamoLoads:
 
     def find(self, load_id: str) -> Load | None:
         item = self._client.get_item(
-            TableName=self._table, Key=_attributes({"load_id": load_id}), ConsistentRead=True
+            TableName=self._table, Key=attributes({"load_id": load_id}), ConsistentRead=True
         ).get("Item")
-        return _load(_values(item)) if item else None
+        return _load(values(item)) if item else None
 
     def save(self, load: Load) -> Load:
         saved = load.model_copy(update={"version": load.version + 1})
@@ -122,14 +51,14 @@ class DynamoLoads:
             "place": saved.place,
             "status": saved.status.value,
             "version": saved.version,
-            "detail": _packed(saved.model_dump(mode="json", exclude={"items_done"})),
+            "detail": packed(saved.model_dump(mode="json", exclude={"items_done"})),
         }
         if saved.status is not LoadStatus.PUBLISHED:
             names["expires_at"] = int((saved.recorded_at + KEPT).timestamp())
         try:
             self._client.update_item(
                 TableName=self._table,
-                Key=_attributes({"load_id": saved.load_id}),
+                Key=attributes({"load_id": saved.load_id}),
                 UpdateExpression="SET "
                 + ", ".join(f"#{name} = :{name}" for name in names)
                 + ("" if "expires_at" in names else " REMOVE expires_at"),
@@ -137,13 +66,13 @@ class DynamoLoads:
                 if load.version
                 else "attribute_not_exists(load_id)",
                 ExpressionAttributeNames={f"#{name}": name for name in names},
-                ExpressionAttributeValues=_attributes(
+                ExpressionAttributeValues=attributes(
                     {f":{name}": value for name, value in names.items()}
                     | ({":before": load.version} if load.version else {})
                 ),
             )
         except ClientError as error:
-            if _lost(error):
+            if lost(error):
                 raise ConflictError(f"load {load.load_id} was written by another run") from error
             raise
         return saved
@@ -151,9 +80,9 @@ class DynamoLoads:
     def add_done(self, load_id: str, item: int) -> None:
         self._client.update_item(
             TableName=self._table,
-            Key=_attributes({"load_id": load_id}),
+            Key=attributes({"load_id": load_id}),
             UpdateExpression="ADD items_done :item",
-            ExpressionAttributeValues=_attributes({":item": {item}}),
+            ExpressionAttributeValues=attributes({":item": {item}}),
         )
 
     def at_place(self, place: str) -> list[Load]:
@@ -162,13 +91,13 @@ class DynamoLoads:
             TableName=self._table,
             IndexName="by_place",
             KeyConditionExpression="place = :place",
-            ExpressionAttributeValues=_attributes({":place": place}),
+            ExpressionAttributeValues=attributes({":place": place}),
             ScanIndexForward=False,
         )
         return [_load(item) for item in found]
 
     def recent(self, limit: int, cursor: str | None = None) -> Page:
-        found, token = _page(
+        found, token = page(
             self._client,
             limit,
             cursor,
@@ -176,14 +105,14 @@ class DynamoLoads:
             TableName=self._table,
             IndexName="by_kind",
             KeyConditionExpression="kind = :kind",
-            ExpressionAttributeValues=_attributes({":kind": LOAD}),
+            ExpressionAttributeValues=attributes({":kind": LOAD}),
             ScanIndexForward=False,
         )
         return Page([_load(item) for item in found], token)
 
 
 def _load(item: Mapping[str, Any]) -> Load:
-    detail = _unpacked(item["detail"])
+    detail = unpacked(item["detail"])
     return Load.model_validate(
         detail | {"version": int(item["version"]), "items_done": len(item.get("items_done", ()))}
     )
@@ -203,10 +132,10 @@ class DynamoBills:
     def find(self, payer: str, period: str) -> Bill | None:
         item = self._client.get_item(
             TableName=self._table,
-            Key=_attributes({"pk": _key(payer, period), "sk": CURRENT}),
+            Key=attributes({"pk": _key(payer, period), "sk": CURRENT}),
             ConsistentRead=True,
         ).get("Item")
-        return _bill(_values(item)) if item else None
+        return _bill(values(item)) if item else None
 
     def in_period(self, period: str) -> list[Bill]:
         found = items(
@@ -214,14 +143,14 @@ class DynamoBills:
             TableName=self._table,
             IndexName="by_kind",
             KeyConditionExpression="kind = :kind AND billing_period = :period",
-            ExpressionAttributeValues=_attributes({":kind": BILL, ":period": period}),
+            ExpressionAttributeValues=attributes({":kind": BILL, ":period": period}),
         )
         # The index follows the table; the bill itself is read as it is.
         keys = sorted(item["billing_account_id"] for item in found)
         return [bill for key in keys if (bill := self.find(key, period)) is not None]
 
     def all(self, limit: int, cursor: str | None = None) -> Page:
-        found, token = _page(
+        found, token = page(
             self._client,
             limit,
             cursor,
@@ -229,7 +158,7 @@ class DynamoBills:
             TableName=self._table,
             IndexName="by_kind",
             KeyConditionExpression="kind = :kind",
-            ExpressionAttributeValues=_attributes({":kind": BILL}),
+            ExpressionAttributeValues=attributes({":kind": BILL}),
             ScanIndexForward=False,
         )
         return Page([_bill(item) for item in found], token)
@@ -246,7 +175,7 @@ class DynamoBills:
                 TransactItems=[{"Put": self._put(bill)} for bill in bills]
             )
         except ClientError as error:
-            if _lost(error):
+            if lost(error):
                 raise ConflictError("another load published one of these bills first") from error
             raise
 
@@ -256,11 +185,11 @@ class DynamoBills:
         if bill.version:
             condition = {
                 "ConditionExpression": "version = :before",
-                "ExpressionAttributeValues": _attributes({":before": bill.version}),
+                "ExpressionAttributeValues": attributes({":before": bill.version}),
             }
         return {
             "TableName": self._table,
-            "Item": _attributes(
+            "Item": attributes(
                 {
                     "pk": _key(bill.billing_account_id, bill.billing_period),
                     "sk": CURRENT,
@@ -268,7 +197,7 @@ class DynamoBills:
                     "billing_account_id": bill.billing_account_id,
                     "billing_period": bill.billing_period,
                     "version": saved.version,
-                    "detail": _packed(saved.model_dump(mode="json")),
+                    "detail": packed(saved.model_dump(mode="json")),
                 }
             ),
             **condition,
@@ -289,7 +218,7 @@ class DynamoBills:
                 item.get("currency"),
                 item["load_id"],
                 item["digest"],
-                _unpacked(item["days"]),
+                unpacked(item["days"]),
             )
             for item in self._in_force(bill, "sk, load_id, account, currency, digest, days")
             if item["digest"]
@@ -297,14 +226,14 @@ class DynamoBills:
 
     def write_totals(self, payer: str, period: str, totals: Iterable[AccountTotals]) -> int:
         return self._batch(
-            {"PutRequest": {"Item": _attributes(_totals(payer, period, total))}} for total in totals
+            {"PutRequest": {"Item": attributes(_totals(payer, period, total))}} for total in totals
         )
 
     def expire_totals(self, bill: Bill, spared: Collection[str]) -> int:
         in_force = {item["sk"] for item in self._in_force(bill, "sk, load_id, account, currency")}
         key = _key(bill.billing_account_id, bill.billing_period)
         old = [
-            {"DeleteRequest": {"Key": _attributes({"pk": key, "sk": item["sk"]})}}
+            {"DeleteRequest": {"Key": attributes({"pk": key, "sk": item["sk"]})}}
             for item in self._all_totals(bill, "sk, load_id")
             if item["sk"] not in in_force and item["load_id"] not in spared
         ]
@@ -329,7 +258,7 @@ class DynamoBills:
             self._client,
             TableName=self._table,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :account)",
-            ExpressionAttributeValues=_attributes(
+            ExpressionAttributeValues=attributes(
                 {":pk": _key(bill.billing_account_id, bill.billing_period), ":account": ACCOUNT}
             ),
             ProjectionExpression=", ".join(f"#{name}" for name in names),
@@ -358,7 +287,7 @@ def _key(payer: str, period: str) -> str:
 
 
 def _bill(item: Mapping[str, Any]) -> Bill:
-    return Bill.model_validate(_unpacked(item["detail"]) | {"version": int(item["version"])})
+    return Bill.model_validate(unpacked(item["detail"]) | {"version": int(item["version"])})
 
 
 def _totals(payer: str, period: str, total: AccountTotals) -> dict[str, Any]:
@@ -369,5 +298,5 @@ def _totals(payer: str, period: str, total: AccountTotals) -> dict[str, Any]:
         "currency": total.currency,
         "load_id": total.load_id,
         "digest": total.digest,
-        "days": _packed(total.days),
+        "days": packed(total.days),
     }

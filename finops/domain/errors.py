@@ -34,3 +34,7 @@ class RefusedError(FinOpsError):
 
 class DeliveryChangedError(FinOpsError):
     """A file was replaced while it was read; the delivery has to be looked at again."""
+
+
+class VersionNeededError(FinOpsError):
+    """A change must say which version it is made from."""

@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError
 
 from finops.domain.errors import FinOpsError
 from finops.local import screen
-from finops.local.commands import bills, local
+from finops.local.commands import accounts, audit, bills, budgets, charts, local, people
 from finops.local.commands.demo import demo
 from finops.local.commands.sample import sample
 
@@ -22,6 +22,15 @@ app.command()(sample)
 app.command()(bills.load)
 app.command()(bills.bill)
 app.add_typer(bills.loads, name="loads")
+app.add_typer(charts.app, name="chart")
+app.add_typer(people.app, name="people")
+app.command()(people.me)
+app.command()(people.tasks)
+app.add_typer(budgets.app, name="budget")
+app.command()(budgets.budgets)
+app.command()(budgets.plan)
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(audit.app, name="audit")
 app.add_typer(local.app, name="local")
 
 

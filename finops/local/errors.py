@@ -9,3 +9,7 @@ class LoadError(FinOpsError):
 
 class DemoError(FinOpsError):
     """The demonstration does not show what it promises."""
+
+
+class TamperedError(FinOpsError):
+    """Records of the audit trail are not what was sealed."""

@@ -12,7 +12,7 @@ from finops.local.local_aws import REGION, LocalAws
 
 # What the stacks call what we need of them.
 API, BILLING_BUCKET, LEDGER_BUCKET = "ApiUrl", "BillingBucketName", "LedgerBucketName"
-USER_POOL, CLIENT = "UserPoolId", "UserPoolClientId"
+SORFILE_BUCKET, USER_POOL, CLIENT = "SorfileBucketName", "UserPoolId", "UserPoolClientId"
 
 
 class NotInstalledError(FinOpsError):
@@ -27,6 +27,7 @@ class Installation:
     api: str
     billing_bucket: str
     ledger_bucket: str
+    sorfile_bucket: str
     user_pool_id: str
     client_id: str
     client: Callable[[str], Any]
@@ -64,6 +65,7 @@ class Installation:
             api=address,
             billing_bucket=outputs[BILLING_BUCKET],
             ledger_bucket=outputs[LEDGER_BUCKET],
+            sorfile_bucket=outputs[SORFILE_BUCKET],
             user_pool_id=outputs[USER_POOL],
             client_id=outputs[CLIENT],
             client=client,
@@ -79,7 +81,7 @@ def _outputs(cloudformation: Any, how: str) -> dict[str, str]:
             for output in stack.get("Outputs", ()):
                 told = found.setdefault(output["OutputKey"], {})
                 told[stack["StackName"]] = output["OutputValue"]
-    wanted = (API, BILLING_BUCKET, LEDGER_BUCKET, USER_POOL, CLIENT)
+    wanted = (API, BILLING_BUCKET, LEDGER_BUCKET, SORFILE_BUCKET, USER_POOL, CLIENT)
     if missing := [name for name in wanted if name not in found]:
         raise NotInstalledError(f"no stack has the outputs {', '.join(missing)}: {how}")
     for name in wanted:

@@ -192,6 +192,8 @@ class LocalAws:
             "TMPDIR": str(self._temporary),
             # Lambdas are subprocesses of this interpreter; a Docker engine is let be.
             "LAMBDA_EXECUTOR": "local",
+            # A burst of events leaves a process for each behind; one a Lambda stays for good.
+            "LAMBDA_WARM_TTL_SECONDS": "20",
             "DOCKER_HOST": f"unix://{self.folder}/no-docker",
             # Both would listen on fixed ports, and not only on this machine's address.
             "SFTP_ENABLED": "0",

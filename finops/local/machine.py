@@ -1,4 +1,4 @@
-"""The whole product on this machine: started, deployed, with somebody who may sign in."""
+"""The whole product on this machine: started, deployed, with people who may sign in."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -23,10 +23,11 @@ class Status:
     account_id: str
     billing_bucket: str | None
     ledger_bucket: str | None
+    sorfile_bucket: str | None
     user_pool_id: str | None
     client_id: str | None
-    username: str | None
-    sign_in: str | None
+    people: tuple[str, ...]
+    sign_ins: str | None
     folder: str
     log: str
     pid: int | None
@@ -50,7 +51,7 @@ def up(tell: Callable[[str], None] = lambda said: None) -> Installation:
         if deploy(assembly, aws, tell):
             tell(f"Deployed {len(assembly.stacks)} stacks")
         made = Installation.on_this_machine(aws)
-        sign_in.make_local_person(made, aws.folder)
+        sign_in.make_first_people(made, aws.folder)
     return made
 
 
@@ -81,7 +82,7 @@ def status() -> Status:
     aws = here()
     ready = aws.running and deployed(aws) is not None
     made = Installation.on_this_machine(aws) if ready else None
-    person = sign_in.local_person(aws.folder)
+    people = tuple(sign_in.keyring(aws.folder))
     return Status(
         running=aws.running,
         deployed=ready,
@@ -91,10 +92,11 @@ def status() -> Status:
         account_id=ACCOUNT_ID,
         billing_bucket=made.billing_bucket if made else None,
         ledger_bucket=made.ledger_bucket if made else None,
+        sorfile_bucket=made.sorfile_bucket if made else None,
         user_pool_id=made.user_pool_id if made else None,
         client_id=made.client_id if made else None,
-        username=person.username if person else None,
-        sign_in=str(sign_in.kept(aws.folder)) if person else None,
+        people=people,
+        sign_ins=str(sign_in.kept(aws.folder)) if people else None,
         folder=str(aws.folder),
         log=str(aws.log),
         pid=aws.pid,

@@ -14,16 +14,17 @@ from rich.table import Table
 
 from finops.domain.errors import InvalidError
 
-# For `def command(as_json: Json = False, profile: Profile = None)`.
+# For `def command(as_json: Json = False)`.
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
-Profile = Annotated[
-    str | None,
-    typer.Option(help="An AWS profile: speak to the installation there, not on this machine."),
-]
 
 Choice = TypeVar("Choice", bound=str)
 
-LONG = ("Which", "File", "Resource", "Tags", "Commitment")
+LONG = frozenset(
+    {
+        *("Which", "File", "Resource", "Tags", "Commitment"),
+        *("Column", "Found", "Product", "What is wrong", "Element", "Scope", "Change", "Name"),
+    }
+)
 WIDTH = 110  # of what goes to a file or a pipe, which says none
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
@@ -45,6 +46,11 @@ def fault(said: str) -> None:
 def answer(said: object) -> None:
     """The answer as JSON, and nothing else, on stdout."""
     sys.stdout.write(f"{json.dumps(said, indent=2, ensure_ascii=False)}\n")
+
+
+def write(said: str) -> None:
+    """The answer as text with commas, and nothing else, on stdout."""
+    sys.stdout.write(said)
 
 
 def facts(said: Mapping[str, Any]) -> None:

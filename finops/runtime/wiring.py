@@ -3,6 +3,7 @@
 Functions are named like the ports. Importing this costs nothing and asks nothing of the environment.
 """
 
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +14,34 @@ from typing import TYPE_CHECKING, Any
 from finops.runtime import settings
 
 if TYPE_CHECKING:
+    from finops.adapters.records import Records
+    from finops.domain.people import Role
     from finops.ledger.engine import Limits
+    from finops.usecases.budgets import Desk
+    from finops.usecases.charts import Bench
     from finops.usecases.costs import Summing
-    from finops.usecases.ports import Bills, Deliveries, Ledger, Loads, Runs
+    from finops.usecases.memo import Memo
+    from finops.usecases.plans import Planning
+    from finops.usecases.ports import (
+        Accounts,
+        Audit,
+        Bills,
+        Budgets,
+        ChartFiles,
+        Charts,
+        Deliveries,
+        Ledger,
+        Loads,
+        Mails,
+        Notices,
+        Organizations,
+        People,
+        Receipts,
+        Runs,
+        SignIns,
+        Spending,
+    )
+    from finops.usecases.tasks import Office
 
 
 @cache
@@ -27,6 +53,9 @@ def client(service: str) -> Any:
     return boto3.client(
         service,
         config=Config(
+            # Links that people get: signed the new way, and for the region that the bucket is in.
+            signature_version="s3v4" if service == "s3" else None,
+            s3={"addressing_style": "virtual"},
             retries={"mode": "adaptive", "max_attempts": 8},
             max_pool_connections=32,
             connect_timeout=5,
@@ -94,3 +123,149 @@ def engine() -> "Iterator[Summing]":
 
     with connect(limits()) as connection:
         yield partial(queries.sums, connection)
+
+
+# The organisation ---------------------------------------------------------------------------------
+
+
+@cache
+def records() -> "Records":
+    from finops.adapters.records import Records
+
+    return Records(
+        client("dynamodb"), settings.text("AUDIT_TABLE"), settings.text("REQUESTS_TABLE")
+    )
+
+
+@cache
+def people() -> "People":
+    from finops.adapters.organisation import DynamoPeople
+
+    return DynamoPeople(records(), settings.text("PEOPLE_TABLE"))
+
+
+@cache
+def charts() -> "Charts":
+    from finops.adapters.organisation import DynamoCharts
+
+    table, bucket = settings.text("CHARTS_TABLE"), settings.text("CHARTS_BUCKET")
+    return DynamoCharts(records(), table, client("s3"), bucket)
+
+
+@cache
+def chart_files() -> "ChartFiles":
+    from finops.adapters.chart_files import S3ChartFiles
+
+    return S3ChartFiles(client("s3"), settings.text("CHARTS_BUCKET"))
+
+
+@cache
+def budgets() -> "Budgets":
+    from finops.adapters.organisation import DynamoBudgets
+
+    return DynamoBudgets(records(), settings.text("BUDGETS_TABLE"))
+
+
+@cache
+def audit() -> "Audit":
+    from finops.adapters.records import DynamoAudit
+
+    return DynamoAudit(records(), settings.text("AUDIT_TABLE"))
+
+
+@cache
+def receipts() -> "Receipts":
+    from finops.adapters.records import DynamoReceipts
+
+    return DynamoReceipts(client("dynamodb"), settings.text("REQUESTS_TABLE"))
+
+
+@cache
+def spending() -> "Spending":
+    from finops.usecases.spending import BilledSpending
+
+    return BilledSpending(bills())
+
+
+@cache
+def notices() -> "Notices":
+    from finops.adapters.eventbridge import EventBridgeNotices
+
+    return EventBridgeNotices(client("events"), settings.text("NOTICES_NAME"))
+
+
+@cache
+def sign_ins() -> "SignIns":
+    from finops.adapters.cognito import CognitoSignIns
+
+    return CognitoSignIns(client("cognito-idp"), settings.text("USER_POOL_ID"))
+
+
+@cache
+def mails() -> "Mails | None":
+    """None where the deployment names no sender."""
+    from finops.adapters.ses import SesMails
+
+    sender = settings.text("MAIL_FROM")
+    return SesMails(client("sesv2"), sender) if sender else None
+
+
+@cache
+def memo() -> "Memo":
+    from finops.usecases.memo import Memo
+
+    return Memo()
+
+
+@cache
+def group_roles() -> "dict[str, Role]":
+    """What role somebody gets who is seen first, by the group at their identity provider."""
+    from finops.domain.people import Role
+
+    said: dict[str, str] = json.loads(settings.text("GROUP_ROLES") or "{}")
+    return {group: Role(role) for group, role in said.items()}
+
+
+def first_month() -> int:
+    return settings.number("FISCAL_YEAR_STARTS", 1)
+
+
+def bench() -> "Bench":
+    from finops.usecases.charts import Bench
+
+    return Bench(charts(), chart_files(), budgets(), first_month())
+
+
+def office() -> "Office":
+    from finops.usecases.tasks import Office
+
+    return Office(charts(), budgets(), people(), first_month(), memo())
+
+
+def desk() -> "Desk":
+    from finops.usecases.budgets import Desk
+
+    return Desk(charts(), budgets(), people())
+
+
+def planning() -> "Planning":
+    from finops.usecases.plans import Planning
+
+    return Planning(charts(), budgets(), spending(), memo())
+
+
+# Accounts -----------------------------------------------------------------------------------------
+
+
+@cache
+def accounts() -> "Accounts":
+    from finops.adapters.accounts import DynamoAccounts
+
+    return DynamoAccounts(records(), settings.text("ACCOUNTS_TABLE"))
+
+
+@cache
+def organizations() -> "Organizations":
+    from finops.adapters.organizations import AwsOrganizations
+
+    return AwsOrganizations(client("organizations"))

@@ -1,13 +1,20 @@
 """What the use cases need from outside, in their own words; `finops.adapters` answers."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from finops.domain.accounts import Account, AccountCheck, Listing
+from finops.domain.audit import Act, AuditRecord, Deed, Receipt
 from finops.domain.bills import Bill
+from finops.domain.budgets import Budget
+from finops.domain.chart_loads import ChartHead, ChartLoad
+from finops.domain.charts import Chart
 from finops.domain.deliveries import FileSeen
+from finops.domain.gates import Gate
 from finops.domain.loads import Load, LoadedFile
+from finops.domain.people import Person
 
 
 class Document(NamedTuple):
@@ -133,3 +140,230 @@ class Runs(Protocol):
     """The state machine that loads bills."""
 
     def start(self, manifest_key: str) -> str: ...
+
+
+class Save(NamedTuple):
+    """An entity as it was read (None: new), as it shall be, and what is done to it."""
+
+    before: Any
+    after: Any
+    deed: Deed
+
+
+class People(Protocol):
+    """Who has a sign-in, by mail address."""
+
+    def find(self, email: str) -> Person | None: ...
+    def all(self) -> Sequence[Person]:
+        """Everybody, by address."""
+        ...
+
+    def save(self, saves: Sequence[Save], act: Act) -> list[Person]:
+        """Each person with its next version, all in one step; ConflictError with `current`."""
+        ...
+
+
+class Charts(Protocol):
+    """The charts of accounts, by fiscal year, and the record of the files they came from."""
+
+    def heads(self) -> Sequence[ChartHead]:
+        """The charts in force, newest year first."""
+        ...
+
+    def head(self, year: int) -> ChartHead | None: ...
+    def read(self, head: ChartHead) -> Chart: ...
+    def write(self, chart: Chart, load_id: str) -> str:
+        """Where the document of *chart* is now; nobody sees it before a head names it."""
+        ...
+
+    def load(self, load_id: str) -> ChartLoad | None: ...
+    def loads(self, year: int, limit: int, cursor: str | None = None) -> Page:
+        """The loads of a year, newest first."""
+        ...
+
+    def publish(self, load: ChartLoad, head: Save | None, act: Act) -> ChartLoad:
+        """The record of *load*, and with it the *head* in force from now on, in one step.
+
+        ConflictError where another load was faster.
+        """
+        ...
+
+
+class UploadedFile(NamedTuple):
+    """A file that somebody brought, in one version, and when it came."""
+
+    key: str
+    version: str
+    content: bytes
+    came_at: datetime
+
+
+class ChartFiles(Protocol):
+    """The bucket people bring their files to."""
+
+    def upload_link(self, upload_id: str, seconds: int) -> str: ...
+    def uploaded(self, upload_id: str) -> UploadedFile | None: ...
+    def read(self, key: str, version: str | None) -> UploadedFile:
+        """NotFoundError where it is gone."""
+        ...
+
+    def download_link(self, key: str, version: str, name: str, seconds: int) -> str: ...
+    def keep(self, load_id: str, content: bytes) -> tuple[str, str]:
+        """Where a file that was uploaded stays: its key and version. What is uploaded goes."""
+        ...
+
+    def write_report(self, load_id: str, report: Mapping[str, Any]) -> str:
+        """Where a load's report is, by what it says: another one has another key."""
+        ...
+
+    def report(self, key: str) -> dict[str, Any]: ...
+    def write_beside(self, key: str, report: Mapping[str, Any]) -> None:
+        """A report for who brought the file *key*, where they will look for it."""
+        ...
+
+
+class Budgets(Protocol):
+    """The budgets that somebody has touched, by product and fiscal year."""
+
+    def find(self, product_id: str, year: int) -> Budget | None: ...
+    def of_year(self, year: int) -> Mapping[str, Budget]:
+        """By product; at most a moment behind what was saved elsewhere."""
+        ...
+
+    def save(self, before: Budget | None, after: Budget, deed: Deed, act: Act) -> Budget:
+        """With its next version; ConflictError with `current`."""
+        ...
+
+    def gate(self, portfolio: str) -> Gate | None: ...
+    def gates(self) -> Sequence[Gate]:
+        """All that were ever set, by portfolio."""
+        ...
+
+    def save_gate(self, before: Gate | None, after: Gate, deed: Deed, act: Act) -> Gate: ...
+
+
+class TrailPlace(NamedTuple):
+    """Where a listing of the trail, newest first, goes on.
+
+    It names no record, for the last one that was looked at may be none that the reader may know of:
+    *at* is a time as it is kept, *passed* how many records of that very time are told or left out.
+    """
+
+    at: str
+    passed: int
+
+
+class Audit(Protocol):
+    """The audit trail: it is only ever added to, by what changes."""
+
+    def chain(self, entity: str) -> Iterator[AuditRecord]:
+        """All records of *entity*, by sequence."""
+        ...
+
+    def record(self, entity: str, sequence: int) -> AuditRecord | None: ...
+    def in_month(
+        self, month: str, limit: int, place: TrailPlace | None = None
+    ) -> Sequence[AuditRecord]:
+        """The records of a month, newest first; fewer than *limit*: there are no more."""
+        ...
+
+    def of_actor(
+        self, actor: str, limit: int, place: TrailPlace | None = None
+    ) -> Sequence[AuditRecord]:
+        """What somebody did, newest first; fewer than *limit*: there is no more."""
+        ...
+
+    def note(self, entity: str, after: Mapping[str, Any], deed: Deed, act: Act) -> AuditRecord:
+        """Something was done that no entity of ours keeps: the next record of its chain."""
+        ...
+
+
+class Receipts(Protocol):
+    """What was answered to a request, by its Idempotency-Key; for a day."""
+
+    def find(self, key: str) -> Receipt | None: ...
+    def take(self, key: str, at: datetime) -> bool:
+        """Whether nobody took *key* before: for what is done once a day."""
+        ...
+
+
+class Spending(Protocol):
+    """What was spent, for the plans it is compared with."""
+
+    def unallocated(self, months: Sequence[str]) -> Mapping[str | None, Sequence[int]]:
+        """Ticks of each month without an owner, by currency."""
+        ...
+
+    def of_products(self, months: Sequence[str]) -> Mapping[str, Sequence[int]]:
+        """Ticks of each month by product; products that spent nothing are left out."""
+        ...
+
+
+class Mail(NamedTuple):
+    """A mail to one person, as HTML and as text."""
+
+    to: str
+    subject: str
+    html: str
+    text: str
+
+
+class Mails(Protocol):
+    """The way mails go out."""
+
+    def send(self, mail: Mail) -> None: ...
+
+
+class Notice(NamedTuple):
+    """Something that happened, for whoever listens."""
+
+    event: str
+    at: datetime
+    detail: Mapping[str, Any]
+
+
+class Notices(Protocol):
+    """The event bus of the product."""
+
+    def tell(self, events: Sequence[Notice]) -> list[int]:
+        """The numbers of those that did not go out."""
+        ...
+
+
+class SignIns(Protocol):
+    """The sign-ins of people: the user pool."""
+
+    def invite(self, email: str, *, again: bool) -> None:
+        """Make the sign-in and send the invitation; *again* sends it once more."""
+        ...
+
+    def allow(self, name: str) -> None: ...
+    def forbid(self, name: str) -> None:
+        """No sign-in from now on, and none that is under way goes on."""
+        ...
+
+
+class Accounts(Protocol):
+    """All accounts that were ever seen, by id, and the last look at the organization."""
+
+    def find(self, account_id: str) -> Account | None: ...
+    def all(self) -> Sequence[Account]:
+        """Every account, by id; at most a moment behind what was saved elsewhere."""
+        ...
+
+    def save(self, saves: Sequence[Save], act: Act) -> list[Account]:
+        """Each account with its next version, all in one step; ConflictError with `current`."""
+        ...
+
+    def check(self) -> AccountCheck | None: ...
+    def save_check(
+        self, before: AccountCheck | None, after: AccountCheck, deed: Deed, act: Act
+    ) -> AccountCheck: ...
+
+
+class Organizations(Protocol):
+    """The organization that this installation may read."""
+
+    def listing(self) -> Listing:
+        """All its accounts, to the last page; an error on the way is no shorter listing."""
+        ...

@@ -9,6 +9,8 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, Field
 
+from finops.domain.audit import Deed
+from finops.domain.authorization import Action, must
 from finops.domain.bills import DIMENSIONS, cost_query
 from finops.domain.deliveries import MANIFEST_SUFFIX
 from finops.domain.errors import InvalidError
@@ -16,13 +18,16 @@ from finops.domain.periods import BillingPeriod
 from finops.runtime import settings, wiring
 from finops.runtime.observability import logger
 from finops.runtime.rest import (
-    LOAD_THE_BILL,
-    SEE_THE_BILL,
+    READ,
+    WRITE,
+    Cursor,
+    Limit,
+    act,
     answer,
     as_csv,
     as_json,
-    must_be_one_of,
-    person,
+    caller,
+    instead_of_ok,
     rest_api,
     wants_csv,
 )
@@ -35,21 +40,7 @@ MOST = 10_000  # rows a page: what stays below the size of an answer that API Ga
 app = rest_api()
 
 Month = Annotated[str, Path(description="The billing period, YYYY-MM")]
-Cursor = Annotated[str | None, Query(description="Where the page before ended")]
-Limit = Annotated[int, Query(ge=1, le=1000, description="Items a page")]
-ANSWERS: dict[int, Any] = {
-    200: {"description": "The answer"},
-    400: {"description": "The request cannot be read"},
-    401: {"description": "No valid token"},
-    403: {"description": "Not for the caller's role"},
-    422: {"description": "A parameter is wrong; `detail` says which and why"},
-}
-NOT_FOUND: dict[int, Any] = {404: {"description": "There is no such thing"}}
 OUTDATED: dict[int, Any] = {409: {"description": "A newer delivery was published while paging"}}
-STARTED: dict[int, Any] = {
-    202: {"description": "A load was started"},
-    415: {"description": "The body is no JSON"},
-}
 
 
 @app.get(
@@ -57,7 +48,7 @@ STARTED: dict[int, Any] = {
     summary="The bills in force",
     tags=["Bills"],
     operation_id="get_bills",
-    responses=ANSWERS,
+    responses=READ,
 )
 def get_bills(
     billing_period: Annotated[str | None, Query(description="YYYY-MM")] = None,
@@ -66,7 +57,7 @@ def get_bills(
     cursor: Cursor = None,
 ) -> dict[str, Any]:
     """Each payer's months, newest first, with their totals and how fresh they are."""
-    must_be_one_of(app, SEE_THE_BILL, "the whole bill")
+    must(caller(app), Action.SEE_BILL)
     if billing_period is not None:
         page = Page(wiring.bills().in_period(BillingPeriod(billing_period)), None)
     else:
@@ -81,7 +72,7 @@ def get_bills(
     summary="Exact sums of a month",
     tags=["Bills"],
     operation_id="get_costs",
-    responses=ANSWERS | NOT_FOUND | OUTDATED,
+    responses=READ | OUTDATED,
 )
 def get_costs(
     billing_period: Month,
@@ -99,7 +90,7 @@ def get_costs(
     for the charges that have none. Costs are decimal text, each cost apart; CSV by
     `Accept: text/csv`.
     """
-    must_be_one_of(app, SEE_THE_BILL, "the whole bill")
+    must(caller(app), Action.SEE_BILL)
     asked = app.current_event.query_string_parameters or {}
     where = {name: value for name, value in asked.items() if name in DIMENSIONS}
     if payer_id is not None:
@@ -126,7 +117,7 @@ def get_costs(
     summary="What was delivered",
     tags=["Loads"],
     operation_id="get_loads",
-    responses=ANSWERS,
+    responses=READ,
 )
 def get_loads(
     billing_period: Annotated[str | None, Query(description="YYYY-MM")] = None,
@@ -135,7 +126,7 @@ def get_loads(
     cursor: Cursor = None,
 ) -> dict[str, Any]:
     """Deliveries and what became of them, newest first."""
-    must_be_one_of(app, SEE_THE_BILL, "the history of loads")
+    must(caller(app), Action.SEE_BILL)
     found, token = wiring.loads().recent(limit, cursor)
     shown = [views.load(load, bills=_current(load), whole=False) for load in found]
     kept = [load for load in shown if _is_of(load, billing_period, payer_id)]
@@ -147,13 +138,13 @@ def get_loads(
     summary="One delivery",
     tags=["Loads"],
     operation_id="get_load",
-    responses=ANSWERS | NOT_FOUND,
+    responses=READ,
 )
 def get_load(
     load_id: Annotated[str, Path(description="The load's id", pattern="^[0-9a-f]{24}$")],
 ) -> dict[str, Any]:
     """A delivery with the control totals of its files, and what it changed."""
-    must_be_one_of(app, SEE_THE_BILL, "the history of loads")
+    must(caller(app), Action.SEE_BILL)
     found = wiring.loads().get(load_id)
     return views.load(found, bills=_current(found))
 
@@ -169,20 +160,20 @@ class Delivery(BaseModel):
     summary="Load a delivery now",
     tags=["Loads"],
     operation_id="post_load",
-    responses={code: told for code, told in (ANSWERS | STARTED).items() if code != 200},
+    responses=instead_of_ok(WRITE, 202, "A load was started"),
 )
-def post_load(delivery: Delivery) -> Response[dict[str, Any]]:
+def post_load(delivery: Delivery) -> Response[Any]:
     """Start a load by hand: for a manifest in the billing bucket that no event has told us of."""
-    must_be_one_of(app, LOAD_THE_BILL, "starting a load")
+    must(caller(app), Action.START_LOAD)
     if not delivery.manifest_key.endswith(MANIFEST_SUFFIX):
         raise InvalidError(f"a manifest's key ends in {MANIFEST_SUFFIX}")
+    by_request = act(app, status=HTTPStatus.ACCEPTED)
     run = wiring.runs().start(delivery.manifest_key)
-    logger.info("a load was started by hand", run=run, by=person(app), **delivery.model_dump())
-    return Response(
-        status_code=HTTPStatus.ACCEPTED,
-        content_type="application/json",
-        body={"manifest_key": delivery.manifest_key, "run": run},
+    started = {"manifest_key": delivery.manifest_key, "run": run}
+    wiring.audit().note(
+        f"delivery#{delivery.manifest_key}", started, Deed(action="StartLoad"), by_request
     )
+    return as_json(started, status=HTTPStatus.ACCEPTED)
 
 
 @app.get(
@@ -190,11 +181,11 @@ def post_load(delivery: Delivery) -> Response[dict[str, Any]]:
     summary="How fresh the bills are",
     tags=["Bills"],
     operation_id="get_freshness",
-    responses=ANSWERS,
+    responses=READ,
 )
 def get_freshness(limit: Limit = 100, cursor: Cursor = None) -> dict[str, Any]:
     """For each payer and month: last delivery, last load, complete through, final or not."""
-    must_be_one_of(app, SEE_THE_BILL, "the whole bill")
+    must(caller(app), Action.SEE_BILL)
     found, token = wiring.bills().all(limit, cursor)
     return {"items": [views.freshness(bill) for bill in found], "next_cursor": token}
 

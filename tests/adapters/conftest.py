@@ -12,8 +12,9 @@ import pytest
 from finops.adapters.dynamodb import DynamoBills, DynamoLoads
 from finops.adapters.s3 import S3Deliveries, S3Ledger
 from finops.usecases.ports import Bills, Deliveries, Ledger, Loads
-from tests.aws import BILLING, BILLS, LEDGER, LOADS, client, fill, furnished
+from tests.aws import BILLING, BILLS, LEDGER, LOADS, client, fill, furnished, organised
 from tests.fakes import FolderLedger, InMemoryBills, InMemoryDeliveries, InMemoryLoads
+from tests.usecases.organisation import Organisation
 
 
 @pytest.fixture(params=["fake", "real"])
@@ -93,3 +94,13 @@ def loads(kind: str) -> Loads:
 @pytest.fixture
 def bills(kind: str) -> Bills:
     return InMemoryBills() if kind == "fake" else DynamoBills(client("dynamodb"), BILLS)
+
+
+@pytest.fixture(params=["fake", "real"])
+def organisation(request: pytest.FixtureRequest) -> Iterator[Organisation]:
+    """All ports of the organisation: on fakes, and on tables of moto."""
+    if request.param == "fake":
+        yield Organisation()
+    else:
+        with organised():
+            yield Organisation.on_aws()

@@ -1,18 +1,42 @@
-"""Doors with their wiring replaced: two payers' bills are loaded on fakes, one of them restated."""
+"""Doors with their wiring replaced: two payers' bills are loaded on fakes, one of them restated.
+
+Beside the bills there is an organisation, with somebody of each role.
+"""
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
 
-from finops.runtime import wiring
-from functions.bills_api.handler import handler
+from finops.domain.people import Person, Role
+from finops.runtime import rest, wiring
+from functions.accounts_api import handler as accounts_api
+from functions.audit_api import handler as audit_api
+from functions.bills_api import handler as bills_api
+from functions.budgets_api import handler as budgets_api
+from functions.charts_api import handler as charts_api
+from functions.people_api import handler as people_api
 from tests.exports import Line, csv_file, overwritten
 from tests.loading import House
+from tests.usecases.organisation import NOW, Organisation, sign_in
+
+DOORS: tuple[Any, ...] = (
+    bills_api,
+    charts_api,
+    people_api,
+    budgets_api,
+    audit_api,
+    accounts_api,
+)
+APPS = [door.app for door in DOORS]
+# By the first part of the path, as API Gateway knows them.
+OPENED: dict[str, Any] = {
+    path.split("/")[1]: door for door in DOORS for path in door.app.get_openapi_schema().paths or {}
+}
 
 OTHER_PAYER = "888877776666"
 AT = datetime(2026, 9, 20, 8, 0, tzinfo=UTC)
@@ -66,10 +90,34 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
 
-def replace_wiring(patch: pytest.MonkeyPatch, house: House) -> None:
-    for name in ("deliveries", "ledger", "loads", "bills", "runs", "limits"):
-        port = getattr(house, name)
+BILLING_PORTS = ("deliveries", "ledger", "loads", "bills", "runs", "limits")
+PORTS = (
+    *("people", "charts", "chart_files", "budgets", "audit", "receipts"),
+    *("spending", "notices", "sign_ins", "mails", "memo"),
+    *("accounts", "organizations"),
+)
+
+
+def replace_wiring(
+    patch: pytest.MonkeyPatch, house: House, organisation: Organisation | None = None
+) -> None:
+    """The ports are those of *house* and *organisation*, nobody is known yet, and it is March."""
+    made = organisation or Organisation()
+    ports = {name: getattr(house, name) for name in BILLING_PORTS}
+    ports |= {name: getattr(made, name) for name in PORTS}
+    for name, port in ports.items():
         patch.setattr(wiring, name, lambda port=port: port)
+    patch.setattr(wiring, "group_roles", dict)
+    for module in (rest, people_api, budgets_api, audit_api):
+        patch.setattr(module, "now", lambda: NOW)
+    rest._known.clear()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_known() -> Iterator[None]:
+    rest._known.clear()
+    yield
+    rest._known.clear()
 
 
 def context(door: str = "bills_api") -> Any:
@@ -81,22 +129,37 @@ def context(door: str = "bills_api") -> Any:
     )
 
 
+def claims_of(email: str, groups: str | None = "") -> dict[str, str]:
+    """What a token says of somebody."""
+    return {"sub": sign_in(email), "email": email, "cognito:groups": groups or ""}
+
+
 def ask(
     method: str,
     path: str,
     query: Mapping[str, str] | None = None,
     *,
     groups: str | None = "financial_admin",
+    by: Person | str | None = None,
+    claims: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     body: bytes | str | None = None,
 ) -> Answer:
-    """What the door answers, asked as API Gateway asks it."""
-    claims = {} if groups is None else {"claims": {"sub": "someone", "cognito:groups": groups}}
+    """What the door answers, asked as API Gateway asks it.
+
+    Asked *by* a person; else by somebody of these *groups* who comes for the first time; with None
+    by nobody at all.
+    """
+    if claims is None and by is not None:
+        claims = claims_of(by if isinstance(by, str) else by.email)
+    elif claims is None and groups is not None:
+        claims = claims_of("someone@example.com", groups)
+    authorizer = {"claims": dict(claims)} if claims is not None else {}
     is_binary = isinstance(body, bytes)
     event = {
         "resource": path,
         "path": path,
-        "httpMethod": method,
+        "httpMethod": method.upper(),
         "headers": dict(headers or {}),
         "multiValueHeaders": {name: [value] for name, value in (headers or {}).items()},
         "queryStringParameters": dict(query) if query else None,
@@ -107,13 +170,14 @@ def ask(
             "requestId": "request-1",
             "stage": "v1",
             "path": f"/v1{path}",
-            "httpMethod": method,
-            "authorizer": claims,
+            "httpMethod": method.upper(),
+            "authorizer": authorizer,
         },
         "body": base64.b64encode(body).decode() if isinstance(body, bytes) else body,
         "isBase64Encoded": is_binary,
     }
-    answered = handler(event, context())
+    door = OPENED.get(path.split("/")[1] if "/" in path else "", bills_api)
+    answered = door.handler(event, context(door.__name__.split(".")[-2]))
     told = {
         **(answered.get("headers") or {}),
         **{k: v[0] for k, v in (answered.get("multiValueHeaders") or {}).items()},
@@ -123,6 +187,21 @@ def ask(
 
 @pytest.fixture
 def api(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> Loaded:
-    """The bills_api door on what was loaded."""
+    """The doors on what was loaded."""
     replace_wiring(monkeypatch, loaded.house)
     return loaded
+
+
+@pytest.fixture
+def organisation(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> Organisation:
+    """The doors on an organisation with its chart of 2026; nobody is there yet."""
+    made = Organisation()
+    made.drop()
+    replace_wiring(monkeypatch, loaded.house, made)
+    return made
+
+
+@pytest.fixture
+def staff(organisation: Organisation) -> dict[Role, Person]:
+    """Somebody of each role."""
+    return organisation.staff()

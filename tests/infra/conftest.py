@@ -38,8 +38,32 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
         "split_cost": "false",
         "resources": "false",
         "manual_discount": "true",
+        "organization_events": "false",
+        "fiscal_year_starts": "7",
+        "group_roles": '{"FinOps Admins": "financial_admin", "buyers": "vendor_manager"}',
+        "saml_metadata_url": "https://idp.example.com/metadata.xml",
+        "oidc_issuer": "https://idp.example.com",
+        "oidc_client_id": "finops",
+        "oidc_client_secret_name": "finops/oidc",
+        "sign_in_domain": "example-finops",
+        "sign_in_callback_urls": "https://finops.example.com/signed-in,http://localhost:5173/",
+        "mail_from": "finops@example.com",
+        "mail_logo": "https://example.com/logo.png",
+        "app_url": "https://finops.example.com/?from=mail&in=one",
+        "digest_hour": "0",
     }
     return synthesize(tmp_path_factory.mktemp("full"), context)
+
+
+@pytest.fixture(scope="session")
+def known_sender(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
+    """Where SES knows the sender of mails before we come."""
+    context = {
+        "mail_from": "finops@example.com",
+        "mail_identity": "false",
+        "mail_invitations": "true",
+    }
+    return synthesize(tmp_path_factory.mktemp("known_sender"), context)
 
 
 @pytest.fixture(scope="session")

@@ -40,12 +40,33 @@ def test_a_load_that_fails_or_never_ends_is_heard_of(plain: Synthesized) -> None
 
 def test_every_table_has_alarms_for_throttles(plain: Synthesized) -> None:
     for metric in ("ReadThrottleEvents", "WriteThrottleEvents"):
-        assert _watched(plain, "AWS/DynamoDB", metric) == ["BillsTable", "LoadsTable"]
+        assert _watched(plain, "AWS/DynamoDB", metric) == [
+            "AccountsTable",
+            "AuditTable",
+            "BillsTable",
+            "BudgetsTable",
+            "ChartsTable",
+            "LoadsTable",
+            "PeopleTable",
+            "RequestsTable",
+        ]
 
 
 def test_dead_letters_and_errors_of_the_api_are_heard_of(plain: Synthesized) -> None:
-    assert len(_watched(plain, "AWS/SQS", "ApproximateNumberOfMessagesVisible")) == 1
+    queues = plain.resources("AWS::SQS::Queue")
+    assert {id_.partition("/")[0] for id_ in queues} == {"Billing", "Organization"}
+    assert len(_watched(plain, "AWS/SQS", "ApproximateNumberOfMessagesVisible")) == len(queues)
     assert _watched(plain, "AWS/ApiGateway", "5XXError") == ["v1"]
+
+
+def test_notices_that_stay_untold_are_heard_of_after_a_quarter_of_an_hour(
+    plain: Synthesized,
+) -> None:
+    [behind] = [alarm for alarm in _alarms(plain) if alarm["MetricName"] == "IteratorAge"]
+
+    assert _watched(plain, "AWS/Lambda", "IteratorAge") == ["NotificationstellnoticesFunction"]
+    assert (behind["Statistic"], behind["Threshold"]) == ("Maximum", 15 * 60 * 1000)
+    assert behind["ComparisonOperator"] == "GreaterThanThreshold"
 
 
 def test_data_is_late_when_nothing_was_published_for_36_hours(plain: Synthesized) -> None:
@@ -87,17 +108,36 @@ def test_every_schedule_leaves_what_it_could_not_do_with_the_dead_letters(
         for schedule in schedules
     }
 
-    assert called == {"BillssweepdeliveriesFunction", "BillsexpiregenerationsFunction"}
+    assert called == {
+        "AccountscheckaccountsFunction",
+        "BillssweepdeliveriesFunction",
+        "BillsexpiregenerationsFunction",
+        "NotificationssenddigestFunction",
+    }
     for schedule in schedules:
         target = schedule["Properties"]["Target"]
         assert "DeadLettersQueue" in target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]
         assert target["RetryPolicy"]["MaximumRetryAttempts"] == 3
 
 
-def test_a_scheduled_door_that_keeps_failing_leaves_its_call_too(plain: Synthesized) -> None:
+def test_a_door_that_nobody_waits_for_leaves_the_call_that_it_keeps_failing_at(
+    plain: Synthesized,
+) -> None:
     configs = plain.resources("AWS::Lambda::EventInvokeConfig").values()
+    called = {
+        re.sub(r"[0-9A-F]{8}$", "", config["Properties"]["FunctionName"]["Ref"])
+        for config in configs
+    }
 
-    assert len(configs) == 2
+    assert called == {
+        "AccountscheckaccountsFunction",
+        "AccountsfindaccountsFunction",
+        "BillssweepdeliveriesFunction",
+        "BillsexpiregenerationsFunction",
+        "ChartsloadchartFunction",
+        "NotificationssenddigestFunction",
+        "PeoplekeepsigninsFunction",
+    }
     for config in configs:
         assert "OnFailure" in config["Properties"]["DestinationConfig"]
         assert any("Policy" in name for name in config["DependsOn"]), "Lambda tries the right"

@@ -1,6 +1,7 @@
 """The doors: what each is told, what it is made of, and that nothing is missing."""
 
 import ast
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,25 @@ START = {"LOAD_BILL_ARN": "BillsloadbillMachine"}
 FIND = {"WAIT_SECONDS": "60", "QUIET_SECONDS": "21600"}
 PLAN = {"LEDGER_MEMORY_MB": "512", "LEDGER_THREADS": "1", "MAX_LINES_PER_ITEM": "1000000"}
 WORKER = {"LEDGER_MEMORY_MB": "600", "LEDGER_THREADS": "2"}
-ANSWER = {"LEDGER_MEMORY_MB": "600", "LEDGER_THREADS": "1", "ALLOWED_ORIGINS": ""}
+ANSWER = {"LEDGER_MEMORY_MB": "600", "LEDGER_THREADS": "1"}
+PEOPLE = {"PEOPLE_TABLE": "PeopleTable"}
+ACCOUNTS = {"ACCOUNTS_TABLE": "AccountsTable"}
+AUDIT = {"AUDIT_TABLE": "AuditTable"}
+REQUESTS = {"REQUESTS_TABLE": "RequestsTable"}
+CHART = {
+    "CHARTS_BUCKET": "SorfileBucket",
+    "CHARTS_TABLE": "ChartsTable",
+    "BUDGETS_TABLE": "BudgetsTable",
+}
+YEARS = CHART | {"FISCAL_YEAR_STARTS": "1"}
+CALLER = PEOPLE | AUDIT | REQUESTS | {"ALLOWED_ORIGINS": "", "GROUP_ROLES": "{}"}
+DIGEST = {
+    "MAIL_FROM": "",
+    "MAIL_LOGO": "",
+    "APP_URL": "",
+    "DIGEST_SUBJECT": "FinOps Center: what waits for you",
+    "DIGEST_TEXT": "Hello $name,\n\nthis is what waits for you in the FinOps Center.",
+}
 
 # By door: what it is told beside Powertools' own words (a store by the resource it names),
 # its memory in MB, seconds, scratch in MB, and its layers.
@@ -32,7 +51,24 @@ DOORS: dict[str, tuple[dict[str, str], int, int, int, str]] = {
     "fail_load": (BILLING | LOADS, 512, 60, 512, "core"),
     "sweep_deliveries": (BILLING | LOADS | START, 512, 300, 512, "core"),
     "expire_generations": (LEDGER | LOADS | BILLS | {"KEEP_DAYS": "7"}, 512, 300, 512, "core"),
-    "bills_api": (LEDGER | LOADS | BILLS | START | ANSWER, 1769, 29, 4096, "analytics"),
+    "load_chart": (YEARS | AUDIT | REQUESTS, 1769, 120, 512, "core"),
+    "tell_notices": ({"NOTICES_NAME": "NoticesBus"}, 512, 60, 512, "core"),
+    "keep_sign_ins": (
+        {"USER_POOL_ID": "PeoplePool"} | PEOPLE | AUDIT | REQUESTS,
+        512,
+        60,
+        512,
+        "core",
+    ),
+    "send_digest": (YEARS | PEOPLE | AUDIT | REQUESTS | DIGEST, 1024, 900, 512, "core"),
+    "bills_api": (LEDGER | LOADS | BILLS | START | CALLER | ANSWER, 1769, 29, 4096, "analytics"),
+    "charts_api": (YEARS | CALLER, 1769, 29, 512, "core"),
+    "people_api": (YEARS | CALLER, 1769, 29, 512, "core"),
+    "budgets_api": (CHART | BILLS | CALLER, 1769, 29, 512, "core"),
+    "check_accounts": (ACCOUNTS | AUDIT | REQUESTS, 1024, 900, 512, "core"),
+    "find_accounts": (ACCOUNTS | BILLS | AUDIT | REQUESTS, 1024, 300, 512, "core"),
+    "accounts_api": (ACCOUNTS | CALLER, 1769, 29, 512, "core"),
+    "audit_api": (CHART | ACCOUNTS | CALLER, 1769, 29, 512, "core"),
 }
 
 
@@ -103,13 +139,46 @@ def test_on_one_machine_nobody_waits_a_minute(local: Synthesized) -> None:
     assert told["WAIT_SECONDS"] == "2"
 
 
+def test_the_words_of_a_deployment_reach_the_doors(full: Synthesized, local: Synthesized) -> None:
+    digest = _doors(full)["send_digest"]["Environment"]["Variables"]
+    people = _doors(full)["people_api"]["Environment"]["Variables"]
+
+    assert (digest["MAIL_FROM"], digest["FISCAL_YEAR_STARTS"]) == ("finops@example.com", "7")
+    assert digest["MAIL_LOGO"] == "https://example.com/logo.png"
+    assert digest["APP_URL"] == "https://finops.example.com/?from=mail&in=one"
+    assert people["ALLOWED_ORIGINS"] == "https://finops.example.com http://localhost:5173"
+    assert json.loads(people["GROUP_ROLES"]) == {
+        "FinOps Admins": "financial_admin",
+        "buyers": "vendor_manager",
+    }
+    told = _doors(local)["send_digest"]["Environment"]["Variables"]
+    assert told["MAIL_FROM"] == "finops@fernhollow.example"
+
+
+@pytest.mark.parametrize("fixture", ["plain", "full"])
+def test_what_a_door_is_told_has_room(fixture: str, request: pytest.FixtureRequest) -> None:
+    """Lambda takes 4 KB of variables; a name that CloudFormation will fill in counts for 128."""
+    synthesized: Synthesized = request.getfixturevalue(fixture)
+    for name, door in _doors(synthesized).items():
+        told = door["Environment"]["Variables"]
+        size = sum(
+            len(key) + (len(value.encode()) if isinstance(value, str) else 128)
+            for key, value in told.items()
+        )
+        assert size < 4096 - 1500, name
+
+
 @pytest.mark.parametrize("name", DOORS)
 def test_a_door_is_told_every_variable_that_its_wiring_asks_for_and_no_other(name: str) -> None:
     door = ast.parse((ROOT / "functions" / name / "handler.py").read_text())
     wiring = ast.parse((ROOT / "finops" / "runtime" / "wiring.py").read_text())
     parts = {part.name: part for part in wiring.body if isinstance(part, ast.FunctionDef)}
     asked = _asked(door)
-    ahead = [part for part in parts if part in _used(door, "wiring")]
+    used = _used(door, "wiring")
+    if name.endswith("_api"):
+        # Who calls is known, and what was asked before, by what all doors of the API share.
+        used |= _used(ast.parse((ROOT / "finops" / "runtime" / "rest.py").read_text()), "wiring")
+    ahead = [part for part in parts if part in used]
     seen: set[str] = set()
     while ahead:
         part = ahead.pop()

@@ -22,12 +22,17 @@ REVIEWED = {
         "The Plus plan costs more than all else here; Essentials has what the product uses.",
     ),
     ("IAM4", "One role for all APIs of the account; API Gateway refuses one with less."),
+    ("IAM5", "Charts are named by year and version, uploads by chance."),
     ("IAM5", "AWS chooses the keys of an export's files."),
     ("IAM5", "Objects are named by load, month and account."),
+    ("IAM5", "Organizations names roots, units and accounts, in the payer's own account."),
     ("IAM5", "Payers choose the keys of their exports."),
+    ("IAM5", "People name the files of a chart, and where they put them."),
     ("IAM5", "Step Functions names the executions of a map's items."),
     ("IAM5", f"The log delivery of Step Functions {BROAD} X-Ray {BROAD}"),
     ("IAM5", f"X-Ray {BROAD}"),
+    ("IAM5", f"X-Ray {BROAD} The list of streams {BROAD}"),
+    ("IAM5", f"X-Ray {BROAD} The list of an organization {BROAD}"),
     ("L1", "Python 3.13 is supported as long as 3.14 (2029-06-30), and the tests run on it."),
     ("S1", "Holds copies for 14 days; the bucket they go to logs its access."),
     ("SQS3", "This is the dead-letter queue."),
@@ -83,12 +88,14 @@ def test_a_real_finding_would_be_seen(tmp_path: Path) -> None:
     assert "AwsSolutions-S10" in found
 
 
-@pytest.mark.parametrize("stack", ["Data", "Identity", "Billing", "Api", "Observability"])
+@pytest.mark.parametrize(
+    "stack", ["Data", "Identity", "Billing", "Organization", "Api", "Observability"]
+)
 def test_cfn_lint_finds_nothing_in_the_finops_account(plain: Synthesized, stack: str) -> None:
     assert _cfn_lint(plain, stack, region="eu-west-1") == []
 
 
-@pytest.mark.parametrize("stack", ["Data", "Api"])
+@pytest.mark.parametrize("stack", ["Data", "Identity", "Organization", "Api"])
 def test_cfn_lint_finds_nothing_in_what_the_options_add(full: Synthesized, stack: str) -> None:
     assert _cfn_lint(full, stack, region="eu-west-1") == []
 

@@ -45,7 +45,7 @@ def test_on_one_machine_two_workers_run_at_a_time(local: Synthesized) -> None:
 
 
 def test_a_manifest_that_arrives_starts_a_load(plain: Synthesized) -> None:
-    [rule] = plain.resources("AWS::Events::Rule").values()
+    [rule] = plain.resources("AWS::Events::Rule", "Billing").values()
     pattern = plain.referred(rule["Properties"]["EventPattern"])
     [target] = rule["Properties"]["Targets"]
 

@@ -39,6 +39,7 @@ def _configured(**changed: bool) -> Export:
         delivery=Delivery.REPLICATION,
         granularity=Granularity.DAILY,
         organization_delegation=True,
+        organization_events=True,
         **said,
     )
 
@@ -46,7 +47,7 @@ def _configured(**changed: bool) -> Export:
 def test_it_needs_no_bootstrap_and_has_no_assets(plain: Synthesized) -> None:
     template = plain.templates["Management"]
 
-    assert set(template["Parameters"]) == {"FinOpsAccountId", "BillingBucketName"}
+    assert set(template["Parameters"]) == {"FinOpsAccountId", "FinOpsRegion", "BillingBucketName"}
     assert "Rules" not in template
     assert not (plain.folder / "Management.assets.json").exists()
     # What CloudFormation takes without a bucket to fetch it from.
@@ -105,7 +106,8 @@ def test_data_and_manifests_are_replicated_and_deletions_too(plain: Synthesized)
 
 
 def test_the_role_has_the_name_that_the_other_end_asks_for(plain: Synthesized) -> None:
-    [role] = plain.resources("AWS::IAM::Role", "Management").values()
+    roles = plain.resources("AWS::IAM::Role", "Management")
+    [role] = (role for name, role in roles.items() if name.startswith("Management/Source"))
 
     assert role["Properties"]["RoleName"] == "finops-export-replication"
 
@@ -120,7 +122,7 @@ def test_direct_delivery_has_no_bucket_and_no_role(full: Synthesized) -> None:
     target = _export(full)["DestinationConfigurations"]["S3Destination"]
 
     assert not full.resources("AWS::S3::Bucket", "Management")
-    assert not full.resources("AWS::IAM::Role", "Management")
+    assert not full.resources("AWS::IAM::Policy", "Management")
     assert target["S3Bucket"] == {"Ref": "BillingBucketName"}
     assert target["S3BucketOwner"] == {"Ref": "FinOpsAccountId"}
 
@@ -131,6 +133,38 @@ def test_finops_may_read_the_organization_and_change_nothing(plain: Synthesized)
 
     assert all(re.match(r"organizations:(Describe|List)", action) for action in statement["Action"])
     assert "FinOpsAccountId" in json.dumps(statement["Principal"])
+
+
+def test_what_happens_to_accounts_is_told_to_the_finops_account_at_once(
+    plain: Synthesized,
+) -> None:
+    [rule] = plain.resources("AWS::Events::Rule", "Management").values()
+    [heard] = (
+        rule["Properties"]["EventPattern"]
+        for name, rule in plain.resources("AWS::Events::Rule", "Organization").items()
+        if "organizationchanged" in name
+    )
+    [target] = rule["Properties"]["Targets"]
+
+    assert rule["Properties"]["EventPattern"] == heard
+    assert "MoveAccount" in heard["detail"]["eventName"]
+    assert target["Arn"] == {
+        "Fn::Join": [
+            "",
+            [
+                "arn:aws:events:",
+                {"Ref": "FinOpsRegion"},
+                ":",
+                {"Ref": "FinOpsAccountId"},
+                ":event-bus/default",
+            ],
+        ]
+    }
+
+
+def test_where_the_organization_shall_tell_nothing_it_has_no_rule(full: Synthesized) -> None:
+    """The daily list is enough for whoever wants no rule in the payer's account."""
+    assert not full.resources("AWS::Events::Rule", "Management")
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="no bash here")

@@ -14,6 +14,52 @@ ROUTES = {
     "POST /loads",
     "GET /loads/{load_id}",
     "GET /freshness",
+    "GET /charts",
+    "GET /charts/{year}",
+    "GET /charts/{year}/loads",
+    "POST /charts/{year}/loads",
+    "POST /chart-uploads",
+    "GET /chart-loads/{load_id}",
+    "GET /chart-loads/{load_id}/file",
+    "GET /me",
+    "GET /tasks",
+    "GET /people",
+    "POST /people",
+    "GET /people/{email}",
+    "PUT /people/{email}",
+    "POST /people/{email}/suspension",
+    "DELETE /people/{email}/suspension",
+    "POST /people/{email}/reminders",
+    "POST /people-loads",
+    "GET /missing-owners",
+    "GET /budgets/{year}",
+    "GET /budgets/{year}/{product}",
+    "PUT /budgets/{year}/{product}/draft",
+    "POST /budgets/{year}/{product}/decisions",
+    "PUT /budgets/{year}/{product}/estimate",
+    "GET /budgets/{year}/{product}/versions",
+    "GET /plans/{year}/{element}",
+    "GET /gates/{portfolio}",
+    "PUT /gates/{portfolio}",
+    "GET /audit",
+    "GET /audit/verification",
+    "GET /accounts",
+    "GET /accounts/tasks",
+    "GET /accounts/checks",
+    "POST /accounts/checks",
+    "GET /accounts/{account_id}",
+    "PUT /accounts/{account_id}/type",
+    "POST /accounts/{account_id}/acknowledgements",
+}
+# By the first word of a path, whose door it leads to.
+LEADS_TO = {
+    **dict.fromkeys(("bills", "loads", "freshness"), "BillsApibillsapi"),
+    **dict.fromkeys(("charts", "chart-uploads", "chart-loads"), "ChartsApichartsapi"),
+    **dict.fromkeys(("me", "tasks", "people", "people-loads"), "PeopleApipeopleapi"),
+    "missing-owners": "PeopleApipeopleapi",
+    **dict.fromkeys(("budgets", "plans", "gates"), "BudgetsApibudgetsapi"),
+    "audit": "AuditApiauditapi",
+    "accounts": "AccountsApiaccountsapi",
 }
 
 
@@ -42,6 +88,21 @@ def _stage(synthesized: Synthesized) -> dict[str, Any]:
 
 def test_the_routes_are_those_of_the_product(plain: Synthesized) -> None:
     assert set(_methods(plain)) == ROUTES
+
+
+def test_each_route_leads_to_the_door_of_its_subject(plain: Synthesized) -> None:
+    for route, method in _methods(plain).items():
+        uri = json.dumps(method["Integration"]["Uri"])
+        assert f"{LEADS_TO[route.split('/')[1]]}Function" in uri, route
+
+
+def test_a_page_may_read_what_it_goes_on_with(full: Synthesized) -> None:
+    told = json.dumps(_methods(full)["OPTIONS /budgets/{year}/{product}/draft"])
+
+    assert "'ETag,Location,X-Next-Cursor'" in told
+    for header in ("If-Match", "If-None-Match", "Idempotency-Key"):
+        assert header in told
+    assert "PUT" in told
 
 
 @pytest.mark.parametrize("fixture", ["plain", "full"])
@@ -112,10 +173,19 @@ def test_a_firewall_stands_in_front_where_asked(plain: Synthesized, full: Synthe
     assert len(full.resources("AWS::WAFv2::WebACLAssociation")) == 1
 
 
-def test_the_door_may_be_called_by_this_api_only(plain: Synthesized) -> None:
-    permissions = plain.resources("AWS::Lambda::Permission").values()
+def test_the_firewall_lets_a_file_of_people_through(full: Synthesized) -> None:
+    [acl] = full.resources("AWS::WAFv2::WebACL").values()
+    common = acl["Properties"]["Rules"][0]["Statement"]["ManagedRuleGroupStatement"]
 
-    assert len(permissions) == 1
+    assert common["RuleActionOverrides"] == [
+        {"Name": "SizeRestrictions_BODY", "ActionToUse": {"Count": {}}}
+    ]
+
+
+def test_a_door_of_the_api_may_be_called_by_this_api_only(plain: Synthesized) -> None:
+    permissions = plain.resources("AWS::Lambda::Permission", "Api").values()
+
+    assert len(permissions) == 6, "one for each door"
     for permission in permissions:
         assert permission["Properties"]["Principal"] == "apigateway.amazonaws.com"
         assert "SourceArn" in permission["Properties"]

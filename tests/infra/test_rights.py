@@ -95,6 +95,21 @@ def test_a_wildcard_for_a_resource_needs_a_reason() -> None:
         _rights().allow("Read", "s3:GetObject", on=["arn:aws:s3:::bills/*"])
 
 
+def test_what_is_allowed_by_one_name_is_allowed_once() -> None:
+    """Two statements of one name are a policy that IAM refuses."""
+    rights = _rights()
+    rights.allow("Read", "s3:GetObject", on=["arn:aws:s3:::bills/one"])
+
+    with pytest.raises(ValueError, match="Read is there already"):
+        rights.allow("Read", "s3:GetObject", on=["arn:aws:s3:::bills/two"])
+
+
+def test_no_policy_has_two_statements_of_one_name(synthesized: Synthesized) -> None:
+    for id_, policy in synthesized.resources("AWS::IAM::Policy").items():
+        names = [each.get("Sid") for each in policy["Properties"]["PolicyDocument"]["Statement"]]
+        assert len(names) == len(set(names)), id_
+
+
 def test_the_name_of_a_finding_is_spelt_as_cdk_nag_spells_it() -> None:
     output = {"Fn::GetStackOutput": {"StackName": "Data", "OutputName": "Arn"}}
 

@@ -8,14 +8,28 @@ import pytest
 from aws_cdk import App
 
 from infra.application import build
-from infra.settings import Delivery, Mfa, Settings
+from infra.settings import Delivery, Federation, Mfa, Oidc, Settings
 from tests.infra.synthesis import Synthesized
 
 ROOT = Path(__file__).parent.parent.parent
 CONTEXT = json.loads((ROOT / "cdk.json").read_text())["context"]
+TEXTS: dict[str, str] = CONTEXT["texts"]
+SAML = {
+    "saml_metadata_url": "https://idp.example.com/metadata.xml",
+    "sign_in_domain": "example-finops",
+    "sign_in_callback_urls": ["https://finops.example.com"],
+}
+OIDC = {
+    "oidc_issuer": "https://idp.example.com",
+    "oidc_client_id": "finops",
+    "oidc_client_secret_name": "finops/oidc",
+}
 UNBUNDLED: dict[str, Any] = {"aws:cdk:bundling-stacks": []}
 OUTPUTS = {
     *("BillingBucketName", "LedgerBucketName", "LoadsTableName", "BillsTableName"),
+    *("SorfileBucketName", "ChartsTableName", "PeopleTableName", "BudgetsTableName"),
+    "AccountsTableName",
+    *("AuditTableName", "RequestsTableName"),
     *("UserPoolId", "UserPoolClientId", "ApiUrl", "LoadBillArn"),
 }
 
@@ -30,6 +44,11 @@ def test_cdk_json_says_everything_and_it_all_has_a_meaning() -> None:
     assert (settings.payers, settings.alarm_email, settings.local) == ((), None, False)
     assert (settings.mfa, settings.export.delivery) == (Mfa.OPTIONAL, Delivery.REPLICATION)
     assert (settings.max_concurrency, settings.wait_seconds) == (40, 60)
+    assert (settings.fiscal_year_starts, settings.group_roles) == (1, {})
+    assert settings.federation is None
+    assert (settings.mail.sender, settings.mail.make_identity) == (None, True)
+    assert (settings.mail.logo, settings.mail.app_url, settings.mail.digest_hour) == (None, None, 6)
+    assert settings.mail.invitation_text == TEXTS["invitation_text"]
 
 
 def test_the_command_says_everything_as_text() -> None:
@@ -38,6 +57,17 @@ def test_the_command_says_everything_as_text() -> None:
     assert settings.payers == ("222233334444", "555566667777")
     assert settings.waf is True
     assert settings.keep_days == 7
+
+
+def test_the_command_says_an_object_as_json() -> None:
+    texts = {**TEXTS, "digest_subject": "Your morning"}
+    settings = _settings(
+        group_roles='{"buyers": "vendor_manager"}', texts=json.dumps(texts), digest_hour="0"
+    )
+
+    assert settings.group_roles == {"buyers": "vendor_manager"}
+    assert settings.mail.digest_subject == "Your morning"
+    assert settings.mail.digest_hour == 0
 
 
 @pytest.mark.parametrize(
@@ -53,11 +83,90 @@ def test_the_command_says_everything_as_text() -> None:
         ("keep_days", "-1"),
         ("delivery", "pigeon"),
         ("granularity", "WEEKLY"),
+        ("fiscal_year_starts", 0),
+        ("fiscal_year_starts", 13),
+        ("digest_hour", 24),
+        ("digest_hour", "noon"),
+        ("group_roles", {"buyers": "king"}),
+        ("group_roles", {"buyers": 1}),
+        ("group_roles", "buyers=vendor_manager"),
+        ("group_roles", ["buyers"]),
+        ("group_roles", {f"a group of number {n}": "product_owner" for n in range(100)}),
+        ("mail_from", "The FinOps Center <finops@example.com>"),
+        ("mail_from", "finops"),
+        ("mail_logo", "http://example.com/logo.png"),
+        ("mail_logo", 'https://example.com/"onload="'),
+        ("app_url", "finops.example.com"),
+        ("mail_identity", "perhaps"),
+        ("mail_invitations", "later"),
+        ("texts", {**TEXTS, "digest_text": " "}),
+        ("texts", {word: TEXTS[word] for word in TEXTS if word != "digest_subject"}),
+        ("texts", {**TEXTS, "farewell": "Bye"}),
+        ("texts", {**TEXTS, "invitation_text": "Your password is {####}"}),
+        ("texts", {**TEXTS, "invitation_text": "You are {username}"}),
+        ("texts", {**TEXTS, "invitation_subject": "x" * 141}),
+        ("texts", {**TEXTS, "digest_text": "x" * 1501}),
     ],
 )
 def test_a_word_that_means_nothing_is_refused(key: str, value: Any) -> None:
     with pytest.raises(ValueError, match=r"context|is not a valid"):
         _settings(**{key: value})
+
+
+def test_people_sign_in_with_saml_or_openid_connect_or_both() -> None:
+    oidc = Oidc(
+        issuer="https://idp.example.com", client_id="finops", client_secret_name="finops/oidc"
+    )
+    without_saml = {**SAML, "saml_metadata_url": ""}
+
+    assert _settings(**SAML).federation == Federation(
+        saml_metadata_url="https://idp.example.com/metadata.xml",
+        oidc=None,
+        domain="example-finops",
+        callback_urls=("https://finops.example.com",),
+    )
+    only_oidc = _settings(**without_saml, **OIDC).federation
+    assert only_oidc is not None
+    assert (only_oidc.saml_metadata_url, only_oidc.oidc) == (None, oidc)
+    both = _settings(**SAML, **OIDC).federation
+    assert both is not None
+    assert both.saml_metadata_url
+    assert both.oidc == oidc
+
+
+@pytest.mark.parametrize("missing", ["sign_in_domain", "sign_in_callback_urls", *OIDC])
+def test_an_identity_provider_that_is_half_described_is_refused(missing: str) -> None:
+    with pytest.raises(ValueError, match=f"context: {missing} must be filled"):
+        _settings(**{**SAML, **OIDC, missing: ""})
+
+
+def test_a_way_back_from_nowhere_is_refused() -> None:
+    with pytest.raises(ValueError, match="oidc_issuer, oidc_client_id, oidc_client_secret_name"):
+        _settings(**{**SAML, "saml_metadata_url": ""})
+
+
+@pytest.mark.parametrize(
+    "key, value",
+    [
+        ("saml_metadata_url", "http://idp.example.com/metadata.xml"),
+        ("oidc_issuer", "https://idp.example.com/"),
+        ("oidc_client_secret_name", "the secret itself"),
+        ("sign_in_domain", "Example"),
+        ("sign_in_domain", "my-aws-finops"),
+        ("sign_in_callback_urls", ["http://finops.example.com"]),
+    ],
+)
+def test_a_federation_that_would_not_work_is_refused(key: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"context {key}"):
+        _settings(**{**SAML, **OIDC, key: value})
+
+
+def test_on_one_machine_somebody_sends_mail_and_nobody_else_knows_people() -> None:
+    local = _settings(**SAML, local="true")
+
+    assert local.mail.sender == "finops@fernhollow.example"
+    assert local.federation is None
+    assert _settings(local="true", mail_from="a@b.example").mail.sender == "a@b.example"
 
 
 def test_the_context_of_the_command_wins_over_cdk_json(

@@ -62,8 +62,8 @@ def test_every_bucket_refuses_what_is_not_tls(synthesized: Synthesized) -> None:
         assert {"NumericLessThan": {"s3:TlsVersion": 1.2}} in denied, name
 
 
-def test_bills_and_ledger_keep_versions_and_log_who_asked(plain: Synthesized) -> None:
-    for prefix in ("Billing", "Ledger"):
+def test_bills_ledger_and_charts_keep_versions_and_log_who_asked(plain: Synthesized) -> None:
+    for prefix in ("Billing", "Ledger", "Sorfile"):
         _, bucket = _bucket(plain, prefix)
         assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
         assert bucket["LoggingConfiguration"]["LogFilePrefix"] == f"{prefix.lower()}/"
@@ -83,18 +83,44 @@ def test_nothing_else_in_bills_or_ledger_expires_while_it_is_current(plain: Synt
             assert "ExpirationInDays" not in rule or rule.get("Prefix") == "work/"
 
 
+def test_of_the_charts_files_only_drafts_go_and_every_other_version_stays(
+    plain: Synthesized,
+) -> None:
+    """A load names the version that it read, and can be asked for that file."""
+    _, sorfile = _bucket(plain, "Sorfile")
+    rules = sorfile["LifecycleConfiguration"]["Rules"]
+    [drafts] = (rule for rule in rules if "Prefix" in rule)
+
+    assert (drafts["Prefix"], drafts["ExpirationInDays"]) == ("drafts/", 7)
+    for rule in rules:
+        if rule is not drafts:
+            assert "ExpirationInDays" not in rule
+            assert "NoncurrentVersionExpiration" not in rule
+
+
+def test_pages_of_our_origins_may_send_and_fetch_files_and_no_others(
+    plain: Synthesized, full: Synthesized
+) -> None:
+    assert "CorsConfiguration" not in _bucket(plain, "Sorfile")[1]
+    [rule] = _bucket(full, "Sorfile")[1]["CorsConfiguration"]["CorsRules"]
+    assert rule["AllowedOrigins"] == ["https://finops.example.com", "http://localhost:5173"]
+    assert sorted(rule["AllowedMethods"]) == ["GET", "PUT"]
+    for prefix in ("Billing", "Ledger"):
+        assert "CorsConfiguration" not in _bucket(full, prefix)[1]
+
+
 def test_broken_uploads_are_removed_everywhere(plain: Synthesized) -> None:
     for name, bucket in _buckets(plain).items():
         rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
         assert any("AbortIncompleteMultipartUpload" in rule for rule in rules), name
 
 
-def test_the_billing_bucket_tells_eventbridge(plain: Synthesized) -> None:
-    _, billing = _bucket(plain, "Billing")
-
-    assert billing["NotificationConfiguration"] == {
-        "EventBridgeConfiguration": {"EventBridgeEnabled": True}
-    }
+def test_the_buckets_that_others_put_into_tell_eventbridge(plain: Synthesized) -> None:
+    for prefix in ("Billing", "Sorfile"):
+        assert _bucket(plain, prefix)[1]["NotificationConfiguration"] == {
+            "EventBridgeConfiguration": {"EventBridgeEnabled": True}
+        }
+    assert "NotificationConfiguration" not in _bucket(plain, "Ledger")[1]
 
 
 def test_data_exports_may_put_for_our_payers_only(plain: Synthesized) -> None:
@@ -136,7 +162,7 @@ def test_without_payers_nobody_else_may_write_bills(local: Synthesized) -> None:
 def test_every_table_can_be_restored_and_not_be_deleted(synthesized: Synthesized) -> None:
     tables = synthesized.resources("AWS::DynamoDB::GlobalTable")
 
-    assert len(tables) == 2
+    assert len(tables) == len(TABLES)
     for name, table in tables.items():
         [replica] = table["Properties"]["Replicas"]
         recovery = replica["PointInTimeRecoverySpecification"]
@@ -149,34 +175,69 @@ def test_every_table_can_be_restored_and_not_be_deleted(synthesized: Synthesized
         }
 
 
-def test_loads_are_found_by_kind_and_by_place_and_bills_by_kind(plain: Synthesized) -> None:
-    indexes = {
-        name: {
-            index["IndexName"]: [key["AttributeName"] for key in index["KeySchema"]]
-            for index in table["Properties"]["GlobalSecondaryIndexes"]
-        }
-        for name, table in plain.resources("AWS::DynamoDB::GlobalTable").items()
-    }
-    loads, bills = (
-        next(indexes[name] for name in indexes if name.startswith(f"Data/{word}"))
-        for word in ("Loads", "Bills")
+# By table: its key, and its indexes.
+TABLES: dict[str, tuple[list[str], dict[str, list[str]]]] = {
+    "Loads": (
+        ["load_id"],
+        {"by_kind": ["kind", "recorded_at"], "by_place": ["place", "recorded_at"]},
+    ),
+    "Bills": (["pk", "sk"], {"by_kind": ["kind", "billing_period"]}),
+    "Charts": (["pk", "sk"], {}),
+    "People": (["person"], {"by_kind": ["kind", "changed_at"]}),
+    "Budgets": (["pk", "sk"], {"by_year": ["year", "changed_at"]}),
+    "Accounts": (["account"], {"by_kind": ["kind", "changed_at"]}),
+    "Audit": (["entity", "sequence"], {"by_month": ["month", "at"], "by_actor": ["actor", "at"]}),
+    "Requests": (["request"], {}),
+}
+
+
+def _table(synthesized: Synthesized, name: str) -> dict[str, Any]:
+    [table] = (
+        table
+        for id_, table in synthesized.resources("AWS::DynamoDB::GlobalTable").items()
+        if id_.startswith(f"Data/{name}Table")
     )
+    properties: dict[str, Any] = table["Properties"]
+    return properties
 
-    assert loads == {"by_kind": ["kind", "recorded_at"], "by_place": ["place", "recorded_at"]}
-    assert bills == {"by_kind": ["kind", "billing_period"]}
+
+def _names(schema: list[dict[str, str]]) -> list[str]:
+    return [key["AttributeName"] for key in schema]
 
 
-def test_the_own_key_is_turned_over_and_used_by_ledger_tables_and_alarms(
+@pytest.mark.parametrize("name", TABLES)
+def test_what_a_table_holds_is_found_by_its_key_and_its_indexes(
+    plain: Synthesized, name: str
+) -> None:
+    table = _table(plain, name)
+    found = {
+        index["IndexName"]: _names(index["KeySchema"])
+        for index in table.get("GlobalSecondaryIndexes", [])
+    }
+
+    assert (_names(table["KeySchema"]), found) == TABLES[name]
+    assert {each["AttributeType"] for each in table["AttributeDefinitions"]} == {"S"}
+
+
+def test_only_the_audit_trail_is_followed(synthesized: Synthesized) -> None:
+    followed = {name: _table(synthesized, name).get("StreamSpecification") for name in TABLES}
+
+    assert followed.pop("Audit") == {"StreamViewType": "NEW_IMAGE"}
+    assert set(followed.values()) == {None}
+
+
+def test_the_own_key_is_turned_over_and_used_by_ledger_charts_tables_and_alarms(
     full: Synthesized,
 ) -> None:
     [key] = full.resources("AWS::KMS::Key").values()
-    _, ledger = _bucket(full, "Ledger")
-    [rule] = ledger["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    for prefix in ("Ledger", "Sorfile"):
+        encryption = _bucket(full, prefix)[1]["BucketEncryption"]
+        [rule] = encryption["ServerSideEncryptionConfiguration"]
+        assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms", prefix
     tables = full.resources("AWS::DynamoDB::GlobalTable").values()
     [topic] = full.resources("AWS::SNS::Topic").values()
 
     assert key["Properties"]["EnableKeyRotation"] is True
-    assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
     assert {table["Properties"]["SSESpecification"]["SSEType"] for table in tables} == {"KMS"}
     assert "KmsMasterKeyId" in topic["Properties"]
 

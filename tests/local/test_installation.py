@@ -13,6 +13,7 @@ OUTPUTS = {
     "ApiUrl": "https://abc.execute-api.eu-west-1.amazonaws.com/v1/",
     "BillingBucketName": "bills",
     "LedgerBucketName": "ledger",
+    "SorfileBucketName": "charts",
     "UserPoolId": "pool",
     "UserPoolClientId": "client",
 }
@@ -47,6 +48,7 @@ def test_the_one_in_an_account_is_found_by_the_outputs_of_its_stacks(account: Lo
 
     assert found.api == "https://abc.execute-api.eu-west-1.amazonaws.com/v1"
     assert (found.billing_bucket, found.ledger_bucket) == ("bills", "ledger")
+    assert found.sorfile_bucket == "charts"
     assert (found.user_pool_id, found.client_id) == ("pool", "client")
     assert found.local is None
 

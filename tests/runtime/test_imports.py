@@ -1,6 +1,7 @@
 """What importing costs: nothing of the environment, no client, and no engine before it is asked."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ DOORS = sorted(path.parent.name for path in ROOT.glob("functions/*/handler.py"))
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     for room in ("domain", "ledger", "usecases", "adapters", "runtime")
-    for path in (ROOT / "finops" / room).glob("*.py")
+    for path in (ROOT / "finops" / room).rglob("*.py")
 )
 # Reading any setting of ours, or making a client, ends the process.
 WATCH = """
@@ -41,7 +42,11 @@ for module in {modules!r}:
 SETTINGS = [
     *("BILLING_BUCKET", "LEDGER_BUCKET", "LOADS_TABLE", "BILLS_TABLE", "LOAD_BILL_ARN"),
     *("LEDGER_MEMORY_MB", "LEDGER_THREADS", "WAIT_SECONDS", "QUIET_SECONDS", "KEEP_DAYS"),
-    *("MAX_LINES_PER_ITEM", "ALLOWED_ORIGINS"),
+    *("MAX_LINES_PER_ITEM", "ALLOWED_ORIGINS", "FISCAL_YEAR_STARTS", "GROUP_ROLES"),
+    *("CHARTS_BUCKET", "CHARTS_TABLE", "PEOPLE_TABLE", "BUDGETS_TABLE", "AUDIT_TABLE"),
+    *("REQUESTS_TABLE", "NOTICES_NAME", "USER_POOL_ID", "APP_URL"),
+    "ACCOUNTS_TABLE",
+    *("MAIL_FROM", "MAIL_LOGO", "DIGEST_SUBJECT", "DIGEST_TEXT"),
 ]
 
 
@@ -78,6 +83,14 @@ def test_the_watch_would_notice() -> None:
     "door, without",
     [
         ("bills_api", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("charts_api", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("people_api", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("budgets_api", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("audit_api", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("load_chart", ["duckdb", "boto3"]),
+        ("tell_notices", ["duckdb", "boto3"]),
+        ("keep_sign_ins", ["duckdb", "boto3"]),
+        ("send_digest", ["duckdb", "boto3"]),
         ("find_delivery", ["duckdb", "boto3"]),
         ("check_load", ["duckdb", "boto3"]),
         ("publish_load", ["duckdb", "boto3"]),
@@ -98,5 +111,12 @@ def test_a_door_imports_no_more_than_it_needs(door: str, without: list[str]) -> 
     assert set(without) & set(done.stdout.split()) == set()
 
 
+def test_every_setting_is_watched() -> None:
+    asked = re.compile(r'settings\.(?:text|number|seconds|words)\(\s*"(\w+)"')
+    files = [*ROOT.glob("finops/**/*.py"), *ROOT.glob("functions/*/*.py")]
+
+    assert {name for path in files for name in asked.findall(path.read_text())} == set(SETTINGS)
+
+
 def test_every_door_is_watched() -> None:
-    assert len(DOORS) == 10
+    assert len(DOORS) == 21

@@ -13,9 +13,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from finops.domain.loads import LoadStatus
 from finops.local import machine, screen
 from finops.local.api import Api, ApiError
+from finops.local.commands.options import As, Csv, Json, Profile, Region, api_of
 from finops.local.errors import LoadError
 from finops.local.installation import Installation
-from finops.local.screen import Json
 from finops.local.uploads import LocalDelivery, Uploaded, deliveries_at, upload
 
 POLL = 0.25
@@ -23,24 +23,19 @@ UNSEEN = 120  # seconds after which a delivery that nobody noticed is started by
 PAGE = 5_000
 SUCCESS = frozenset({"Published", "Unchanged", "Older", "Superseded"})
 
-Profile = Annotated[
-    str | None, typer.Option(help="The AWS profile of a deployment; without it, this machine.")
-]
-Region = Annotated[str | None, typer.Option(help="The deployment's region.")]
-Csv = Annotated[bool, typer.Option("--csv", help="Answer in CSV.")]
-
 
 def load(
     path: Annotated[Path, typer.Argument(help="A delivery's folder, or one file of a bill.")],
     payer: Annotated[str | None, typer.Option(help="Whose bill it is, whatever it says.")] = None,
     timeout: Annotated[int, typer.Option(help="Seconds to follow each load.")] = 3600,
+    who: As = None,
     profile: Profile = None,
     region: Region = None,
     as_json: Json = False,
 ) -> None:
     """Upload a delivery, follow its load, and show what the bill adds up to now."""
     place = machine.installation(profile, region)
-    api = Api(place)
+    api = Api(place, who)
     failures = []
     for delivery in deliveries_at(path):
         told = bring(delivery, place, api, payer=payer, timeout=timeout, quiet=as_json)
@@ -180,13 +175,14 @@ def bill(
     where: Annotated[
         list[str] | None, typer.Option(help="A filter, e.g. service=AmazonEC2; can be repeated.")
     ] = None,
+    who: As = None,
     profile: Profile = None,
     region: Region = None,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
     """Exact sums of a month, by any combination of dimensions."""
-    answer = ask(Api(machine.installation(profile, region)), month, payer, by, cost, where or [])
+    answer = ask(api_of(who, profile, region), month, payer, by, cost, where or [])
     if as_json:
         screen.answer(answer)
     elif as_csv:
@@ -205,30 +201,18 @@ def ask(
         if not found:
             raise LoadError(f"{one!r} is no filter; write dimension=value")
         filters[name] = value
+    asked = {**filters, "by": by or None, "cost": cost or None, "payer_id": payer}
     while True:
-        whole: dict[str, Any] | None = None
-        cursor = None
         try:
-            while True:
-                page = api.get(
-                    "bills",
-                    month,
-                    "costs",
-                    **{**filters, "by": by or None, "cost": cost or None, "payer_id": payer},
-                    limit=PAGE,
-                    cursor=cursor,
-                )
-                if whole is None:
-                    whole = page
-                else:
-                    whole["rows"] += page["rows"]
-                cursor = page["next_cursor"]
-                if cursor is None:
-                    del whole["next_cursor"]
-                    return whole
+            first, *others = api.pages("bills", month, "costs", **asked, limit=PAGE)
         except ApiError as error:
             if error.status != 409:
                 raise
+            continue
+        rows = [row for page in (first, *others) for row in page["rows"]]
+        return {name: value for name, value in first.items() if name != "next_cursor"} | {
+            "rows": rows
+        }
 
 
 def _write_csv(answer: Mapping[str, Any], by: str, cost: str) -> None:
@@ -291,6 +275,7 @@ def list_loads(
     context: typer.Context,
     month: Annotated[str | None, typer.Option(help="Only this billing period.")] = None,
     payer: Annotated[str | None, typer.Option(help="Only this payer.")] = None,
+    who: As = None,
     profile: Profile = None,
     region: Region = None,
     as_json: Json = False,
@@ -298,15 +283,8 @@ def list_loads(
     """Deliveries and what became of them, newest first."""
     if context.invoked_subcommand is not None:
         return
-    api = Api(machine.installation(profile, region))
-    items: list[dict[str, Any]] = []
-    cursor = None
-    while True:
-        page = api.get("loads", billing_period=month, payer_id=payer, cursor=cursor)
-        items += page["items"]
-        cursor = page["next_cursor"]
-        if cursor is None:
-            break
+    api = api_of(who, profile, region)
+    items = list(api.items("loads", billing_period=month, payer_id=payer))
     if as_json:
         screen.answer({"items": items})
         return
@@ -330,12 +308,13 @@ def list_loads(
 @loads.command("show")
 def show_load(
     load_id: Annotated[str, typer.Argument(help="The load's id, from `finops loads`.")],
+    who: As = None,
     profile: Profile = None,
     region: Region = None,
     as_json: Json = False,
 ) -> None:
     """One delivery: its files' control totals, and what it changed."""
-    told = Api(machine.installation(profile, region)).get("loads", load_id)
+    told = api_of(who, profile, region).get("loads", load_id)
     if as_json:
         screen.answer(told)
         return

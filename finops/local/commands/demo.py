@@ -1,4 +1,4 @@
-"""`finops demo`: a real run of the whole product on this machine, in a minute."""
+"""`finops demo`: a real run of the whole product on this machine, in two minutes."""
 
 import tempfile
 from decimal import Decimal
@@ -6,10 +6,11 @@ from pathlib import Path
 
 from finops.local import machine, screen, sign_in
 from finops.local.api import Api
+from finops.local.commands import demo_organisation as organisation
 from finops.local.commands.bills import ask, bring, show_bill
 from finops.local.errors import DemoError
 from finops.local.installation import Installation
-from finops.local.sample import SampleBill, write_sample
+from finops.local.sample import SampleBill, write_organisation, write_sample
 from finops.local.uploads import deliveries_at
 
 LINES = 20_000
@@ -17,14 +18,19 @@ COMPANY_MONTHS = ("2026-08", "2026-09")
 
 
 def demo() -> None:
-    """Start local AWS, deploy the product, load two months of a sample company, restate one."""
+    """Start local AWS, deploy the product; a sample company enters it, plans, and gets its bill."""
     _headline("The product on this machine: local AWS, and the template that `cdk deploy` deploys")
     place = machine.up(screen.tell)
-    api = Api(place)
+    api = Api(place, sign_in.FINANCIAL_ADMIN)
     first, second = COMPANY_MONTHS
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        _headline(f"{first}, invoiced; {second}, as AWS delivered it on the 21st")
+        files = write_organisation(folder / "organisation", year=organisation.YEAR)
+        _headline("The chart of accounts, dropped into a bucket; and one that is refused")
+        organisation.load_chart(place, api, files)
+        _headline("Its people, invited by a file")
+        organisation.load_people(place, files)
+        _headline(f"The bill of {first}, invoiced; of {second}, as AWS delivered it on the 21st")
         august = _load(folder / "1", place, api, month=first, final=True)
         _load(folder / "2", place, api, month=second, through_day=20)
         _show(api, second, "account")
@@ -32,6 +38,18 @@ def demo() -> None:
         september = _load(folder / "3", place, api, month=second, restate=1)
         _show(api, second, "line_item_type")
         _show(api, second, "charge_category,service", cost="billed,effective", rows=12)
+        _headline("Schedules: planned by product owners, approved by portfolio owners")
+        organisation.let_in(place)
+        organisation.plan_year(place)
+        _headline("Other amounts from July on; an owner asks for other months")
+        organisation.change_chart(place, api, files)
+        _headline("What it adds up to: spend without an owner is a row, never left out")
+        organisation.show_year(api, COMPANY_MONTHS)
+        _headline("What waits for whom, and the mail that says so")
+        organisation.show_work(place)
+        organisation.send_digest(place)
+        _headline("Who did what: every record sealed, every chain walked")
+        organisation.verify_records(api)
         _headline("Against the bill, to the last digit")
         _compare(api, [august, september])
     _what_next(place)
@@ -102,14 +120,18 @@ def _compare(api: Api, bills: list[SampleBill]) -> None:
 
 def _what_next(place: Installation) -> None:
     _headline("What to try next")
-    person = sign_in.person_of(place)
     kept = sign_in.kept(place.local.folder) if place.local else None
-    screen.facts({"API": place.api, "Sign in as": person.username, "Password in": kept})
+    screen.facts({"API": place.api, "Passwords in": kept})
     for command in (
+        "finops accounts",
         "finops bill --month 2026-09 --by account,day",
-        "finops bill --month 2026-09 --by invoice,line_item_type --cost unblended --csv",
         "finops bill --month 2026-09 --by resource --where service=AmazonEC2 --json",
-        "finops loads",
+        "finops chart show",
+        "finops plan retail.digital",
+        "finops tasks --as lucia.fernandez@fernhollow.example",
+        "finops budget show retail.digital.storefront.web-shop",
+        "finops audit --entity budget#2026#retail.digital.storefront.web-shop",
+        "finops sample --chart out/organisation",
         "finops sample --out out/october --month 2026-10 --lines 200000",
         "finops load out/october",
         "finops local down",

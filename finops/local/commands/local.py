@@ -5,6 +5,7 @@ import typer
 from finops.local import machine, screen
 from finops.local.machine import Status
 from finops.local.screen import Json
+from finops.local.sign_in import FIRST_PEOPLE
 
 app = typer.Typer(no_args_is_help=True, help="The product on this machine, without an AWS account.")
 
@@ -55,11 +56,19 @@ def _show(status: Status, as_json: bool) -> None:
         {
             "Local AWS": status.aws_endpoint,
             "API": status.api,
-            "Sign in as": status.username,
-            "Password in": status.sign_in,
+            "Sign in as": _named(status.people),
+            "Passwords in": status.sign_ins,
             "Billing bucket": status.billing_bucket,
+            "Chart bucket": status.sorfile_bucket,
             "Region": status.region,
             "Account": status.account_id,
             "Log": status.log,
         }
     )
+
+
+def _named(people: tuple[str, ...]) -> str | None:
+    """Who is there from the start, and how many more; None for nobody."""
+    first = [one for one in people if one in FIRST_PEOPLE]
+    more = len(people) - len(first)
+    return ", ".join(first) + (f" and {more} more" if more else "") or None

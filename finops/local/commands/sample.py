@@ -1,10 +1,11 @@
-"""`finops sample`: a bill of an invented company, as AWS would deliver it."""
+"""`finops sample`: what an invented company brings: its bill as AWS delivers it, or its files."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from finops.domain.errors import InvalidError
 from finops.local import screen
 from finops.local.screen import Json
 
@@ -13,8 +14,15 @@ if TYPE_CHECKING:
 
 
 def sample(
-    out: Annotated[Path, typer.Option(help="The folder to write the delivery to.")],
-    month: Annotated[str, typer.Option(help="The billing period, YYYY-MM.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The folder to write the delivery of a bill to.")
+    ] = None,
+    month: Annotated[str | None, typer.Option(help="Its billing period, YYYY-MM.")] = None,
+    chart: Annotated[
+        Path | None,
+        typer.Option(help="The folder to write the chart of accounts and the people to instead."),
+    ] = None,
+    year: Annotated[int, typer.Option(help="The fiscal year of the chart.")] = 2026,
     lines: Annotated[int, typer.Option(help="Line items of the whole month.")] = 20_000,
     restate: Annotated[int, typer.Option(help="Which later rewrite of the month.")] = 0,
     through_day: Annotated[int | None, typer.Option(help="The last day delivered.")] = None,
@@ -24,7 +32,15 @@ def sample(
     discounts: Annotated[str, typer.Option(help="Discounts as lines or columns.")] = "lines",
     as_json: Json = False,
 ) -> None:
-    """Write a sample bill (CUR 2.0, Parquet, with its manifest) and tell its control totals."""
+    """Write a sample bill (CUR 2.0, Parquet, with its manifest) and tell its control totals.
+
+    With --chart: a chart of accounts, its change in mid-year, one with errors, and the people.
+    """
+    if chart is not None:
+        _write_organisation(chart, year, as_json)
+        return
+    if out is None or month is None:
+        raise InvalidError("give --out and --month for a bill, or --chart for an organisation")
     from finops.local.sample import write_sample
 
     written = write_sample(
@@ -42,6 +58,24 @@ def sample(
         screen.answer(written.model_dump(mode="json"))
     else:
         _show(written, out)
+
+
+def _write_organisation(folder: Path, year: int, as_json: bool) -> None:
+    from finops.local.sample import write_organisation
+
+    files = write_organisation(folder, year=year)
+    told = {
+        "Chart of accounts": (files.chart, "chart load"),
+        "Change in mid-year": (files.change, "chart load"),
+        "With errors": (files.broken, "chart check"),
+        "People": (files.people, "people load"),
+    }
+    if as_json:
+        screen.answer(
+            {name.lower().replace(" ", "_"): str(path) for name, (path, _) in told.items()}
+        )
+        return
+    screen.facts({name: f"finops {command} {path}" for name, (path, command) in told.items()})
 
 
 def _show(written: "SampleBill", out: Path) -> None:

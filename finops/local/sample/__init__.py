@@ -1,6 +1,7 @@
-"""Sample bills: deterministic CUR 2.0 deliveries of an invented company, with exact totals."""
+"""Sample bills and the organisation behind them: deterministic, with exact totals, all invented."""
 
 from finops.local.sample.bill import SampleBill, SampleFile, write_sample
+from finops.local.sample.chart import SampleOrganisation, write_organisation
 from finops.local.sample.delivery import Layout
 from finops.local.sample.sources import Discounts
 from finops.local.sample.totals import CostGroup, Costs
@@ -12,5 +13,7 @@ __all__ = [
     "Layout",
     "SampleBill",
     "SampleFile",
+    "SampleOrganisation",
+    "write_organisation",
     "write_sample",
 ]

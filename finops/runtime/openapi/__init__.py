@@ -1,0 +1,1 @@
+"""The contract of the API, apart from the doors: a cold start does not pay for it."""

@@ -1,0 +1,161 @@
+"""The digest: one mail a day to whoever owes a step, about all of them."""
+
+import html
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from string import Template
+
+from finops.domain.charts import Chart
+from finops.domain.people import Person
+from finops.domain.tasks import Task, TaskKind
+from finops.domain.values import Frozen
+from finops.usecases.ports import Mail, Mails, Receipts
+from finops.usecases.tasks import Office, work
+
+PAPER = (
+    "font-family:Helvetica,Arial,sans-serif;font-size:15px;line-height:1.5;color:#1a1a1a;"
+    "max-width:640px;margin:0 auto;padding:24px"
+)
+AT_ONCE = 8  # mails: more than the sender's rate would only wait
+SHOWN = 10  # tasks of each kind named in a mail
+WORDS: Mapping[TaskKind, tuple[str, str]] = {
+    TaskKind.DRAFT_SCHEDULE: ("Plan the year", "No month is planned yet"),
+    TaskKind.SUBMIT_SCHEDULE: ("Submit your draft", "Planned, and not submitted yet"),
+    TaskKind.CORRECT_SCHEDULE: ("Correct the schedule", "It was rejected"),
+    TaskKind.RESCHEDULE: ("Reschedule", "The request was approved: plan the other months anew"),
+    TaskKind.FIT_SCHEDULE: ("Fit the schedule", "More is planned than the annual amount is now"),
+    TaskKind.DECIDE_SCHEDULE: ("Approve or reject schedules", "Submitted, and waiting for you"),
+    TaskKind.DECIDE_RESCHEDULE: ("Answer reschedule requests", "Asked for, and waiting for you"),
+    TaskKind.APPROVE_ESTIMATE: ("Approve estimates", "Stated, and waiting for you"),
+    TaskKind.APPOINT_OWNER: ("Appoint owners", "Steps wait there, and nobody holds the element"),
+}
+
+
+class Letterhead(Frozen):
+    """What an organisation sets about its mails; *text* is shown above the tasks."""
+
+    subject: str
+    text: str
+    logo: str | None = None
+    app_url: str | None = None
+
+
+class Digests(Frozen):
+    """What became of a day's digests, by address."""
+
+    sent: tuple[str, ...] = ()
+    failed: tuple[tuple[str, str], ...] = ()  # address, and why
+    sent_before: tuple[str, ...] = ()
+
+
+def send_digests(
+    now: datetime, letterhead: Letterhead, *, office: Office, receipts: Receipts, mails: Mails
+) -> Digests:
+    """A mail to each person who owes anything, once a day however often this is asked.
+
+    A mail that cannot be sent keeps nobody else from theirs; it is named, and the run fails.
+    """
+    found = work(now.date(), office)
+
+    def told(person: Person) -> tuple[str, str | None]:
+        """What became of a person's mail: Sent, Before, or why it failed."""
+        key = f"digest#{now.date()}#{person.email}"
+        if receipts.find(key) is not None:
+            return "Before", None
+        try:
+            mails.send(digest(person, found.of(person), found.charts, letterhead))
+        except Exception as error:
+            return "Failed", f"{type(error).__name__}: {error}"
+        receipts.take(key, now)
+        return "Sent", None
+
+    owing = [person for person in office.people.all() if found.of(person)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        became = list(zip(owing, pool.map(told, owing), strict=True))
+    return Digests(
+        sent=tuple(person.email for person, (what, _) in became if what == "Sent"),
+        failed=tuple(
+            (person.email, str(why)) for person, (what, why) in became if what == "Failed"
+        ),
+        sent_before=tuple(person.email for person, (what, _) in became if what == "Before"),
+    )
+
+
+def digest(
+    person: Person, owed: Sequence[Task], charts: Mapping[int, Chart], letterhead: Letterhead
+) -> Mail:
+    """The mail to one person: what is owed, by kind, the longest waiting first."""
+    counts = Counter(task.kind for task in owed)
+    kinds = [kind for kind in WORDS if kind in counts]
+    said = {"count": str(len(owed)), "name": person.name or person.email}
+    text = Template(letterhead.text).safe_substitute(said)
+    subject = Template(letterhead.subject).safe_substitute(said)
+    blocks = [(kind, _named(kind, owed, charts), counts[kind]) for kind in kinds]
+    return Mail(
+        to=person.email,
+        subject=" ".join(subject.split()),
+        html=_html(text, blocks, letterhead),
+        text="\n".join(_plain(text, blocks, letterhead)),
+    )
+
+
+def _named(kind: TaskKind, owed: Sequence[Task], charts: Mapping[int, Chart]) -> list[str]:
+    mine = [task for task in owed if task.kind is kind]
+    mine.sort(key=lambda task: (task.since is None, task.since, task.element))
+    return [_line(task, charts[task.year]) for task in mine[:SHOWN]]
+
+
+def _line(task: Task, chart: Chart) -> str:
+    parts = task.element.split(".")
+    path = " / ".join(chart.names(".".join(parts[:up])) for up in range(1, len(parts) + 1))
+    since = f", since {task.since:%Y-%m-%d}" if task.since else ""
+    escalated = ", escalated to you" if task.is_escalated else ""
+    return f"{path} ({task.year}{since}{escalated})"
+
+
+def _plain(
+    text: str, blocks: Sequence[tuple[TaskKind, list[str], int]], letterhead: Letterhead
+) -> Iterator[str]:
+    yield text
+    for kind, lines, count in blocks:
+        title, about = WORDS[kind]
+        yield f"\n{title} ({count}). {about}:"
+        yield from (f"  - {line}" for line in lines)
+        if count > len(lines):
+            yield f"  … and {count - len(lines)} more"
+    if letterhead.app_url:
+        yield f"\n{letterhead.app_url}"
+
+
+def _html(
+    text: str, blocks: Sequence[tuple[TaskKind, list[str], int]], letterhead: Letterhead
+) -> str:
+    parts = [f'<div style="{PAPER}">']
+    if letterhead.logo:
+        source = html.escape(letterhead.logo, quote=True)
+        parts.append(f'<p><img src="{source}" alt="" style="max-height:48px"></p>')
+    parts += [f"<p>{html.escape(line)}</p>" for line in text.split("\n") if line.strip()]
+    for kind, lines, count in blocks:
+        title, about = WORDS[kind]
+        parts.append(
+            '<h2 style="font-size:17px;margin:24px 0 4px;border-bottom:1px solid #c8c8c8;'
+            f'padding-bottom:4px">{html.escape(title)} <span style="color:#595959;'
+            f'font-weight:normal">({count})</span></h2>'
+            f'<p style="color:#595959;margin:4px 0">{html.escape(about)}</p>'
+            '<ul style="margin:8px 0;padding-left:20px">'
+        )
+        parts += [f"<li>{html.escape(line)}</li>" for line in lines]
+        if count > len(lines):
+            parts.append(f"<li>… and {count - len(lines)} more</li>")
+        parts.append("</ul>")
+    if letterhead.app_url:
+        address = html.escape(letterhead.app_url, quote=True)
+        parts.append(
+            f'<p style="margin-top:24px"><a href="{address}" style="background:#0b5cad;'
+            'color:#fff;padding:10px 16px;text-decoration:none;border-radius:4px">'
+            "Open the FinOps Center</a></p>"
+        )
+    parts.append("</div>")
+    return "\n".join(parts)

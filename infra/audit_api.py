@@ -1,0 +1,43 @@
+"""The door to the audit trail, and the paths that lead to it."""
+
+from constructs import Construct
+
+from infra.callers import ApiDoor, Callers
+from infra.charts import ChartOfAccounts
+from infra.layers import Layers
+from infra.rest import Rest
+from infra.tables import FinOpsTable
+
+
+class AuditApi(Construct):
+    """Who changed what and when, by month, person or thing, and whether the trail is whole."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        rest: Rest,
+        layers: Layers,
+        callers: Callers,
+        chart: ChartOfAccounts,
+        accounts: FinOpsTable,
+    ) -> None:
+        super().__init__(scope, id_)
+        self.door = ApiDoor(
+            self,
+            "audit_api",
+            layers=layers.core,
+            callers=callers,
+            environment={**chart.told, "ACCOUNTS_TABLE": accounts.table.table_name},
+        )
+        rights = self.door.rights
+        callers.audit.allow(rights, indexes=("by_month", "by_actor"))
+        callers.people.allow(rights, indexes=("by_kind",))
+        # The state of each thing, to compare its records with; not the charts themselves.
+        chart.budgets.allow(rights, "GetItem", indexes=("by_year",))
+        chart.charts.allow(rights, "GetItem", "Query")
+        accounts.allow(rights, "GetItem", indexes=("by_kind",))
+
+        rest.route("GET", "audit", self.door)
+        rest.route("GET", "audit/verification", self.door)

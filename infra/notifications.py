@@ -1,0 +1,138 @@
+"""What the product says by itself: notices of what was changed, and a mail every morning."""
+
+import json
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_ses as ses
+from constructs import Construct
+
+from infra.charts import ChartOfAccounts
+from infra.dead_letters import DeadLetters
+from infra.functions import FinOpsFunction
+from infra.layers import Layers
+from infra.notices import Notices
+from infra.rights import Rights
+from infra.schedules import DailySchedule
+from infra.settings import Mail
+from infra.tables import FinOpsTable
+
+
+class Notifications(Construct):
+    """`tell_notices` follows the audit trail, `send_digest` tells people what waits for them."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        layers: Layers,
+        mail: Mail,
+        chart: ChartOfAccounts,
+        people: FinOpsTable,
+        audit: FinOpsTable,
+        requests: FinOpsTable,
+        notices: Notices,
+        dead_letters: DeadLetters,
+    ) -> None:
+        super().__init__(scope, id_)
+        self.tell_notices = self._tell_notices(layers, audit, notices, dead_letters)
+        self.send_digest = self._send_digest(layers, mail, chart, people, audit, requests)
+        DailySchedule(
+            self,
+            "send_digest_daily",
+            door=self.send_digest,
+            hour=mail.digest_hour,
+            minute=0,
+            dead_letters=dead_letters,
+        )
+
+    def _tell_notices(
+        self, layers: Layers, audit: FinOpsTable, notices: Notices, dead_letters: DeadLetters
+    ) -> FinOpsFunction:
+        door = FinOpsFunction(
+            self,
+            "tell_notices",
+            layers=layers.core,
+            environment={"NOTICES_NAME": notices.bus.event_bus_name},
+        )
+        audit.allow_follow(door.rights)
+        notices.allow_put(door.rights)
+        dead_letters.allow_send(door.rights)
+        an_event = {
+            "eventName": ["INSERT"],
+            # A filter sees whether a value is there, not whether an attribute is.
+            "dynamodb": {"NewImage": {"event": {"S": [{"exists": True}]}}},
+        }
+        followed = lambda_.EventSourceMapping(
+            self,
+            "AuditFollowed",
+            target=door.function,
+            event_source_arn=audit.stream_arn,
+            starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+            batch_size=25,
+            bisect_batch_on_error=True,
+            report_batch_item_failures=True,
+            retry_attempts=10,
+            max_record_age=Duration.days(1),
+            on_failure=sources.SqsDlq(dead_letters.queue),
+            filters=[{"pattern": json.dumps(an_event)}],
+        )
+        # Lambda tries the role when it is told what to follow.
+        followed.node.add_dependency(door.rights.policy)
+        return door
+
+    def _send_digest(
+        self,
+        layers: Layers,
+        mail: Mail,
+        chart: ChartOfAccounts,
+        people: FinOpsTable,
+        audit: FinOpsTable,
+        requests: FinOpsTable,
+    ) -> FinOpsFunction:
+        door = FinOpsFunction(
+            self,
+            "send_digest",
+            layers=layers.core,
+            environment={
+                **chart.told_of_years,
+                "PEOPLE_TABLE": people.table.table_name,
+                # What it could write budgets with, had it the right to.
+                "AUDIT_TABLE": audit.table.table_name,
+                "REQUESTS_TABLE": requests.table.table_name,
+                "MAIL_FROM": mail.sender or "",
+                "MAIL_LOGO": mail.logo or "",
+                "APP_URL": mail.app_url or "",
+                "DIGEST_SUBJECT": mail.digest_subject,
+                "DIGEST_TEXT": mail.digest_text,
+            },
+            memory_mb=1024,
+            timeout_seconds=900,
+        )
+        chart.allow_read(door.rights, "Query")
+        chart.budgets.allow(door.rights, indexes=("by_year",))
+        people.allow(door.rights, indexes=("by_kind",))
+        requests.allow(door.rights, "GetItem", "PutItem")
+        if mail.sender:
+            self._allow_mail(door.rights, mail.sender, make_identity=mail.make_identity)
+        return door
+
+    def _allow_mail(self, rights: Rights, sender: str, *, make_identity: bool) -> None:
+        """Send as *sender*, whom SES knows by the address, or by its domain where that is ours."""
+        identities = [sender]
+        if make_identity:
+            ses.EmailIdentity(self, "Sender", identity=ses.Identity.email(sender))
+        else:
+            identities.append(sender.partition("@")[2])
+        stack = Stack.of(self)
+        rights.allow(
+            "SendMail",
+            "ses:SendEmail",
+            on=[
+                stack.format_arn(service="ses", resource="identity", resource_name=name)
+                for name in identities
+            ],
+            StringEquals={"ses:FromAddress": sender},
+        )

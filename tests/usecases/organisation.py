@@ -1,0 +1,229 @@
+"""An organisation of two business units on fakes, for tests of what is done in it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from finops.adapters.accounts import DynamoAccounts
+from finops.adapters.chart_files import S3ChartFiles
+from finops.adapters.organisation import DynamoBudgets, DynamoCharts, DynamoPeople
+from finops.adapters.records import DynamoAudit, DynamoReceipts, Records
+from finops.domain.audit import Act, Deed, Receipt
+from finops.domain.budgets import Budget, Command
+from finops.domain.chart_loads import ChartLoad
+from finops.domain.charts import Chart
+from finops.domain.people import Person, PersonStatus, Role
+from finops.usecases.audit import Books
+from finops.usecases.budgets import Desk, decide, save_draft
+from finops.usecases.charts import Bench, load_dropped_file
+from finops.usecases.memo import Memo
+from finops.usecases.plans import Planning
+from finops.usecases.ports import (
+    Accounts,
+    Audit,
+    Budgets,
+    ChartFiles,
+    Charts,
+    People,
+    Receipts,
+    Save,
+)
+from finops.usecases.tasks import Office
+from tests.aws import ACCOUNTS, AUDIT, BUDGETS, CHARTS, CHARTS_BUCKET, PEOPLE, REQUESTS, client
+from tests.fakes import (
+    InMemoryAccounts,
+    InMemoryAudit,
+    InMemoryBudgets,
+    InMemoryChartFiles,
+    InMemoryCharts,
+    InMemoryMails,
+    InMemoryNotices,
+    InMemoryOrganizations,
+    InMemoryPeople,
+    InMemoryReceipts,
+    InMemoryRecords,
+    InMemorySignIns,
+    InMemorySpending,
+)
+
+NOW = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
+TODAY = NOW.date()
+UNIT = 10**10  # ticks
+HEADER = ("Business unit", "Department", "Portfolio", "Product", "Annual amount")
+NEW_YEAR = "Acme_2026_true_2026-01-01_false_Budget_v1.csv"
+
+WEB_SHOP = "retail.digital.storefront.web-shop"
+SEARCH = "retail.digital.storefront.search"
+CHECKOUT = "retail.digital.payments.checkout"
+TILLS = "retail.stores.tills.registers"
+LOANS = "bank.credit.lending.loans"
+STOREFRONT = "retail.digital.storefront"
+ROWS: Mapping[tuple[str, str, str, str], str] = {
+    ("Retail", "Digital", "Storefront", "Web shop"): "1200",
+    ("Retail", "Digital", "Storefront", "Search"): "600",
+    ("Retail", "Digital", "Payments", "Checkout"): "900",
+    ("Retail", "Stores", "Tills", "Registers"): "300",
+    ("Bank", "Credit", "Lending", "Loans"): "2400",
+}
+# Somebody of each role, all of whose scopes lead to the web shop.
+WHO: Mapping[Role, tuple[str, tuple[str, ...]]] = {
+    Role.FINANCIAL_ADMIN: ("fin@example.com", ()),
+    Role.VENDOR_MANAGER: ("vendor@example.com", ()),
+    Role.CLOUD_ENGINEER: ("cloud@example.com", ()),
+    Role.BUSINESS_UNIT_OWNER: ("unit@example.com", ("retail",)),
+    Role.DEPARTMENT_OWNER: ("department@example.com", ("retail.digital",)),
+    Role.PORTFOLIO_OWNER: ("portfolio@example.com", (STOREFRONT,)),
+    Role.PRODUCT_OWNER: ("product@example.com", (WEB_SHOP,)),
+}
+
+
+def sign_in(email: str) -> str:
+    """What the user pool calls somebody."""
+    return f"sub-of-{email}"
+
+
+def act(
+    actor: str = "fin@example.com",
+    at: datetime = NOW,
+    *,
+    reason: str | None = None,
+    receipt: Receipt | None = None,
+) -> Act:
+    return Act(actor=actor, at=at, request_id="request-1", reason=reason, receipt=receipt)
+
+
+def chart_csv(
+    rows: Mapping[tuple[str, str, str, str], str] | Iterable[Sequence[str]] = ROWS,
+    header: Sequence[str] = HEADER,
+) -> str:
+    """A chart file as people make it."""
+    lines = (
+        [(*names, amount) for names, amount in rows.items()] if isinstance(rows, Mapping) else rows
+    )
+    return "".join(",".join(line) + "\n" for line in (header, *lines))
+
+
+class Organisation:
+    """All ports, and ways to fill them; *records* are those of the fakes."""
+
+    def __init__(self) -> None:
+        self.records = InMemoryRecords()
+        self.people: People = InMemoryPeople(self.records)
+        self.charts: Charts = InMemoryCharts(self.records)
+        self.files = InMemoryChartFiles()
+        self.chart_files: ChartFiles = self.files
+        self.budgets: Budgets = InMemoryBudgets(self.records)
+        self.audit: Audit = InMemoryAudit(self.records)
+        self.receipts: Receipts = InMemoryReceipts(self.records)
+        self.spending = InMemorySpending()
+        self.mails = InMemoryMails()
+        self.notices = InMemoryNotices()
+        self.sign_ins = InMemorySignIns()
+        self.accounts: Accounts = InMemoryAccounts(self.records)
+        self.organizations = InMemoryOrganizations()
+        self.memo = Memo()
+        self.first_month = 1
+
+    @classmethod
+    def on_aws(cls) -> "Organisation":
+        """Its tables and its bucket in `tests.aws.organised`."""
+        made = cls()
+        writer = Records(client("dynamodb"), AUDIT, REQUESTS)
+        made.people = DynamoPeople(writer, PEOPLE)
+        made.charts = DynamoCharts(writer, CHARTS, client("s3"), CHARTS_BUCKET)
+        made.chart_files = S3ChartFiles(client("s3"), CHARTS_BUCKET)
+        made.budgets = DynamoBudgets(writer, BUDGETS)
+        made.accounts = DynamoAccounts(writer, ACCOUNTS)
+        made.audit = DynamoAudit(writer, AUDIT)
+        made.receipts = DynamoReceipts(client("dynamodb"), REQUESTS)
+        return made
+
+    @property
+    def bench(self) -> Bench:
+        return Bench(self.charts, self.chart_files, self.budgets, self.first_month)
+
+    @property
+    def desk(self) -> Desk:
+        return Desk(self.charts, self.budgets, self.people)
+
+    @property
+    def office(self) -> Office:
+        return Office(self.charts, self.budgets, self.people, self.first_month, self.memo)
+
+    @property
+    def planning(self) -> Planning:
+        return Planning(self.charts, self.budgets, self.spending, self.memo)
+
+    @property
+    def books(self) -> Books:
+        return Books(self.people, self.charts, self.budgets, self.accounts)
+
+    def put(self, key: str, content: str | bytes, came_at: datetime | None = None) -> str:
+        """A file in the bucket; its version. On AWS it comes when it comes."""
+        if isinstance(self.chart_files, InMemoryChartFiles):
+            return self.chart_files.put(key, content, came_at)
+        put = client("s3").put_object(Bucket=CHARTS_BUCKET, Key=key, Body=content)
+        return str(put["VersionId"])
+
+    def drop(
+        self,
+        name: str = NEW_YEAR,
+        content: str | bytes | None = None,
+        at: datetime = NOW - timedelta(days=60),
+    ) -> ChartLoad:
+        """A file comes into the bucket and is loaded."""
+        version = self.put(name, chart_csv() if content is None else content, at)
+        return load_dropped_file(name, version, act=act("bucket", at), bench=self.bench)
+
+    def chart(self, year: int = 2026) -> Chart:
+        head = self.charts.head(year)
+        assert head is not None
+        return self.charts.read(head)
+
+    def hire(
+        self,
+        email: str,
+        role: Role,
+        scope: Iterable[str] = (),
+        status: PersonStatus = PersonStatus.ACTIVE,
+    ) -> Person:
+        """Somebody who is there, however that came about."""
+        new = Person(
+            email=email,
+            role=role,
+            scope=tuple(sorted(scope)),
+            status=status,
+            sign_ins=() if status is PersonStatus.INVITED else (sign_in(email),),
+            changed_at=NOW,
+        )
+        return self.people.save([Save(None, new, Deed(action="Invite"))], act())[0]
+
+    def staff(self) -> dict[Role, Person]:
+        """Somebody of each role."""
+        return {role: self.hire(email, role, scope) for role, (email, scope) in WHO.items()}
+
+    def approve(self, product: str, months: Sequence[int], year: int = 2026) -> Budget:
+        """A schedule of *months* (ticks) in force, whoever there is."""
+        planner = self.people.find("planner@example.com") or self.hire(
+            "planner@example.com", Role.FINANCIAL_ADMIN
+        )
+        decider = self.people.find("decider@example.com") or self.hire(
+            "decider@example.com", Role.FINANCIAL_ADMIN
+        )
+        known = self.budgets.find(product, year)
+        version = known.version if known else 0
+        save_draft(
+            product,
+            year,
+            tuple(months),
+            version,
+            by=planner,
+            desk=self.desk,
+            act=act(planner.email),
+        )
+        for number, (command, by) in enumerate(
+            [(Command.SUBMIT, planner), (Command.APPROVE, decider)], start=1
+        ):
+            done = decide(
+                product, year, command, version + number, by=by, desk=self.desk, act=act(by.email)
+            )
+        return done
