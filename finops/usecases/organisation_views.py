@@ -34,6 +34,16 @@ def months(ticks: Sequence[int | None] | None) -> list[str | None] | None:
     return None if ticks is None else [money(one) for one in ticks]
 
 
+# The columns of lists, as tables; an empty one has them too.
+PERSON_COLUMNS = (
+    *("email", "name", "role", "level", "scope", "status"),
+    *("changed_at", "reminded_at", "version"),
+)
+NAMED_COLUMNS = ("element", "name", "level", "label")
+TASK_COLUMNS = ("kind", "year", *NAMED_COLUMNS, "owed_by", "is_escalated", "since")
+MISSING_COLUMNS = ("year", *NAMED_COLUMNS, "goes_to", "tasks")
+
+
 @singledispatch
 def shown(entity: Any) -> dict[str, Any]:
     """An entity as its own resource shows it."""
@@ -261,11 +271,8 @@ def budget_in_list(found: "OnDesk") -> dict[str, Any]:
     }
 
 
-def budget_table(found: Sequence["OnDesk"]) -> tuple[list[str], list[list[Any]]]:
+def budget_table(chart: Chart, found: Sequence["OnDesk"]) -> tuple[list[str], list[list[Any]]]:
     """The same as a table, in the columns of a chart file."""
-    if not found:
-        return [], []
-    chart = found[0].chart
     header = [
         *(*chart.labels, "Annual amount", "ProductId", "Status", "Planned"),
         *(f"Approved {month}" for month in chart.fiscal_year.months),

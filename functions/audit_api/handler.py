@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from finops.domain.audit import AuditRecord
 from finops.runtime import settings, wiring
 from finops.runtime.observability import logger, now
 from finops.runtime.rest import (
@@ -60,8 +61,9 @@ def get_audit(
     items = [audit_record(record) for record in found.items]
     if not wants_csv(app):
         return as_json({"items": items, "next_cursor": found.next_cursor})
-    header = list(items[0]) if items else []
-    return as_csv(header, [list(item.values()) for item in items], found.next_cursor)
+    columns = list(AuditRecord.model_fields)
+    rows = [[item[name] for name in columns] for item in items]
+    return as_csv(columns, rows, found.next_cursor)
 
 
 @app.get(

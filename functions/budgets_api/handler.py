@@ -91,7 +91,7 @@ def get_budgets(
     products, following = page(found.products, limit, cursor, lambda product: product.id)
     some = [found.on_desk(product, now().date()) for product in products]
     if wants_csv(app):
-        return as_csv(*organisation_views.budget_table(some), following)
+        return as_csv(*organisation_views.budget_table(found.chart, some), following)
     items = [organisation_views.budget_in_list(one) for one in some]
     return as_json({"year": year, "items": items, "next_cursor": following})
 

@@ -1,5 +1,6 @@
 """The door to people: oneself, one's tasks, everybody's roles and scopes, and missing owners."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -76,7 +77,7 @@ def get_tasks(limit: Limit = 100, cursor: Cursor = None) -> Response[Any]:
         owed, limit, cursor, lambda task: f"{task.year} {task.kind} {task.element}"
     )
     items = [organisation_views.task(task, found.charts) for task in some]
-    return _listed(items, following)
+    return _listed(items, following, organisation_views.TASK_COLUMNS)
 
 
 @app.get(
@@ -91,7 +92,7 @@ def get_missing_owners(limit: Limit = 100, cursor: Cursor = None) -> Response[An
     found, missing = seen_missing_owners(now().date(), by=caller(app), office=wiring.office())
     some, following = page(missing, limit, cursor, _missing_key)
     items = [organisation_views.missing_owner(one, found.charts) for one in some]
-    return _listed(items, following)
+    return _listed(items, following, organisation_views.MISSING_COLUMNS)
 
 
 @app.get(
@@ -119,7 +120,8 @@ def get_people(
         and (element is None or element in person.scope)
     ]
     some, following = page(found, limit, cursor, lambda person: person.email)
-    return _listed([shown(person) for person in some], following)
+    people_shown = [shown(person) for person in some]
+    return _listed(people_shown, following, organisation_views.PERSON_COLUMNS)
 
 
 class Invitation(BaseModel):
@@ -288,15 +290,16 @@ def _missing_key(one: MissingOwner) -> str:
     return f"{one.element} {one.year} {one.level} {one.goes_to}"
 
 
-def _listed(items: list[dict[str, Any]], following: str | None) -> Response[Any]:
+def _listed(
+    items: list[dict[str, Any]], following: str | None, columns: Sequence[str]
+) -> Response[Any]:
     if not wants_csv(app):
         return as_json({"items": items, "next_cursor": following})
-    header = list(items[0]) if items else []
     rows = [
-        [";".join(cell) if isinstance(cell, list) else cell for cell in item.values()]
+        [";".join(cell) if isinstance(cell, list) else cell for cell in map(item.get, columns)]
         for item in items
     ]
-    return as_csv(header, rows, following)
+    return as_csv(columns, rows, following)
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)

@@ -247,6 +247,25 @@ def test_a_table_has_a_row_for_what_json_has_an_item_for(
     assert {len(row) for row in rows} == {len(header)}
 
 
+@pytest.mark.parametrize(
+    "path, query",
+    [
+        ("/tasks", {}),
+        ("/people", {"element": "nowhere"}),
+        ("/budgets/2026", {"element": "nowhere"}),
+        ("/audit", {"actor": "nobody@example.com"}),
+    ],
+)
+def test_a_table_without_rows_has_its_header(
+    organisation: Organisation, staff: dict[Role, Person], path: str, query: dict[str, str]
+) -> None:
+    organisation.approve(WEB_SHOP, [UNIT] * 12)
+    header, *rows = table(ask("GET", path, query, by=staff[Role.VENDOR_MANAGER], headers=CSV))
+
+    assert rows == []
+    assert len(header) > 5
+
+
 def test_no_name_of_a_product_is_taken_for_a_formula(
     organisation: Organisation, staff: dict[Role, Person]
 ) -> None:
