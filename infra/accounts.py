@@ -16,8 +16,6 @@ from infra.rights import Rights
 from infra.schedules import DailySchedule
 from infra.tables import FinOpsTable
 
-# What the state machine of bills calls itself on the bus.
-OF_BILLS = "finops.center"
 NO_RESOURCE = "The list of an organization has no resource-level permissions."
 NOT_OURS = "Organizations names roots, units and accounts, in the payer's own account."
 
@@ -78,7 +76,7 @@ class Accounts(Construct):
             door=self.find_accounts,
             description="Accounts on a bill are known from then on",
             bus=notices.bus,
-            pattern=events.EventPattern(source=[OF_BILLS], detail_type=["BillLoaded"]),
+            pattern=events.EventPattern(source=[notices.source], detail_type=["BillLoaded"]),
             told=events.RuleTargetInput.from_event_path("$.detail"),
             dead_letters=dead_letters,
         )

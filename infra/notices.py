@@ -10,7 +10,7 @@ from infra.rights import Rights
 class Notices(Construct):
     """The bus that events go out on, with an archive to replay from."""
 
-    source = "finops-center"
+    source = "finops.center"
 
     def __init__(self, scope: Construct, id_: str, *, archived: bool) -> None:
         super().__init__(scope, id_)

@@ -8,11 +8,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from finops.adapters.s3 import ABSENT
 from finops.domain.chart_files import MOST_BYTES
 from finops.domain.errors import NotFoundError
 from finops.usecases.ports import UploadedFile
 
-ABSENT = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
 LARGEST = MOST_BYTES + 1  # bytes read of a file: one more than a chart may have
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from finops.usecases.ports import Notice
 
-SOURCE = "finops-center"
+SOURCE = "finops.center"
 BATCH = 10  # events in one call
 
 

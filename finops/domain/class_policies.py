@@ -1,6 +1,6 @@
 """Class policies: who pays for support, tax and other charges that nobody's resource causes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
@@ -193,6 +193,3 @@ class ClassPolicies(Entity):
             reason=reason,
         )
         return self.changed(policies=(*self.policies, policy))
-
-
-Policies = Mapping[str, ClassPolicies]  # by payer

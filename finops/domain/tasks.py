@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from finops.domain.budgets import Budget, BudgetStatus
-from finops.domain.charts import Chart, Product
+from finops.domain.charts import Product
 from finops.domain.people import Holders, Person, Role, owed_at
 from finops.domain.values import Frozen
 
@@ -78,19 +78,13 @@ class MissingOwner(Frozen):
     tasks: int
 
 
-def tasks(chart: Chart, budgets: Mapping[str, Budget], held: Holders, on: date) -> Iterator[Task]:
-    """What waits in a year, by product; products that have ended owe nothing.
-
-    *held* says who holds each element (`people.holders`).
-    """
-    for product in chart.products:
-        yield from tasks_on(product, chart.year, budgets.get(product.id), held, on)
-
-
 def tasks_on(
     product: Product, year: int, budget: Budget | None, held: Holders, on: date
 ) -> Iterator[Task]:
-    """What waits on one product."""
+    """What waits on one product; one that has ended owes nothing.
+
+    *held* says who holds each element (`people.holders`).
+    """
     if not product.lives_from(on):
         return
     status = budget.status if budget else BudgetStatus.NEW

@@ -40,7 +40,7 @@ def bus(aws: None) -> Any:
     url = sqs.create_queue(QueueName="heard")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
     events.create_event_bus(Name="notices")
-    pattern = json.dumps({"source": ["finops-center"]})
+    pattern = json.dumps({"source": ["finops.center"]})
     events.put_rule(Name="all", EventBusName="notices", EventPattern=pattern)
     events.put_targets(
         Rule="all", EventBusName="notices", Targets=[{"Id": "1", "Arn": arn["QueueArn"]}]
@@ -68,7 +68,7 @@ def test_all_of_many_events_are_told_with_when_they_happened(bus: str) -> None:
         f"budget#{n}" for n in range(23)
     )
     assert {(one["detail-type"], one["source"]) for one in heard} == {
-        ("BudgetApproved", "finops-center")
+        ("BudgetApproved", "finops.center")
     }
     assert heard[0]["time"].startswith("2026-03-10T09:00:00")
     assert heard[0]["detail"]["reason"] == "Crédit"

@@ -1,6 +1,6 @@
 """Tasks: what a budget waits for, who owes it, and what becomes of it when nobody is there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 
 import pytest
@@ -19,7 +19,7 @@ from finops.domain.tasks import (
     TaskKind,
     appointments,
     missing_owners,
-    tasks,
+    tasks_on,
 )
 
 some = settings(max_examples=100, deadline=None, derandomize=True)
@@ -52,6 +52,12 @@ def held_by(*people: Person) -> dict[str, frozenset[str]]:
 
 
 HELD = held_by(OLA, PIA, DEB, BEN)
+
+
+def tasks(of_year: Chart, budgets: Mapping[str, Budget], held: Holders, on: date) -> Iterator[Task]:
+    """What waits in a year, by product."""
+    for one in of_year.products:
+        yield from tasks_on(one, of_year.year, budgets.get(one.id), held, on)
 
 
 def product(element: str = WEB_SHOP, *steps: tuple[date, int | None]) -> Product:

@@ -225,7 +225,7 @@ def _event(name: str, email: str) -> dict[str, Any]:
         "version": "0",
         "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
         "detail-type": name,
-        "source": "finops-center",
+        "source": "finops.center",
         "account": "111122223333",
         "time": "2026-03-10T09:00:00Z",
         "region": "us-east-1",

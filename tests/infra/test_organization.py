@@ -51,7 +51,7 @@ def test_sign_ins_follow_what_the_product_says_of_people_on_its_own_bus(
 
     assert plain.referred(rule["EventBusName"])["Ref"].startswith("NoticesBus")
     assert rule["EventPattern"] == {
-        "source": ["finops-center"],
+        "source": ["finops.center"],
         "detail-type": ["PersonInvited", "PersonReminded", "PersonSuspended", "PersonRestored"],
     }
 
@@ -196,7 +196,7 @@ def test_a_look_that_is_asked_for_and_changes_of_the_organization_say_when_they_
     [own] = [rule for rule in rules if "EventBusName" in rule]
     assert plain.referred(own["EventBusName"])["Ref"].startswith("NoticesBus")
     assert own["EventPattern"] == {
-        "source": ["finops-center"],
+        "source": ["finops.center"],
         "detail-type": ["AccountCheckAsked"],
     }
 
