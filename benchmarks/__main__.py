@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import allocate, api, cold_start, merge, reduce, whole
+from benchmarks import allocate, api, cold_start, merge, reduce, resources, whole
 
 MONTH = "2026-09"
 
@@ -56,6 +56,10 @@ def _allocate(arguments: argparse.Namespace, scratch: Path) -> str:
     return allocate.compare(scratch / "allocate", rounds=arguments.rounds)
 
 
+def _resources(arguments: argparse.Namespace, scratch: Path) -> str:
+    return resources.compare(scratch / "resources")
+
+
 def _linearity(arguments: argparse.Namespace, scratch: Path) -> str:
     return reduce.linearity(data(arguments, scratch), scratch / "linear", rounds=arguments.rounds)
 
@@ -88,6 +92,7 @@ MEASUREMENTS: dict[str, Callable[[argparse.Namespace, Path], str]] = {
     "reduce": _reduce,
     "merge": _merge,
     "allocate": _allocate,
+    "resources": _resources,
     "linearity": _linearity,
     "flatness": _flatness,
     "cold_start": _cold_start,

@@ -1,6 +1,6 @@
 """What goes wrong and who hears of it: alarms, their topic, and one dashboard."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
@@ -56,6 +56,19 @@ class Alarms(Construct):
             "LoadTimedOut",
             machine.metric_timed_out(period=FIVE_MINUTES),
             "A load of the bill ran out of time",
+        )
+
+    def watch_allocate_month(self, machine: sfn.IStateMachine) -> None:
+        """An allocation that failed: its parts are not the bill, say; or one out of time."""
+        self._above_zero(
+            "AllocationFailed",
+            machine.metric_failed(period=FIVE_MINUTES),
+            "An allocation of a bill failed",
+        )
+        self._above_zero(
+            "AllocationTimedOut",
+            machine.metric_timed_out(period=FIVE_MINUTES),
+            "An allocation of a bill ran out of time",
         )
 
     def watch_door(self, door: FinOpsFunction) -> None:
@@ -143,17 +156,27 @@ class Alarms(Construct):
             ),
         )
 
-    def show(self, doors: Sequence[FinOpsFunction], machine: sfn.IStateMachine) -> None:
-        """The dashboard of all that is watched by now."""
+    def show(
+        self, doors: Sequence[FinOpsFunction], machines: Mapping[str, sfn.IStateMachine]
+    ) -> None:
+        """The dashboard of all that is watched by now; *machines* by what one of their runs is."""
         widgets: list[cloudwatch.IWidget] = [
             cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(self._alarms), width=24),
-            cloudwatch.GraphWidget(
-                title="Loads",
-                left=[machine.metric_succeeded(), machine.metric_failed()],
-                width=12,
+            *(
+                cloudwatch.GraphWidget(
+                    title=f"{name.capitalize()}s",
+                    left=[machine.metric_succeeded(), machine.metric_failed()],
+                    width=12,
+                )
+                for name, machine in machines.items()
             ),
-            cloudwatch.GraphWidget(
-                title="How long a load takes", left=[machine.metric_time()], width=12
+            *(
+                cloudwatch.GraphWidget(
+                    title=f"How long one {name} takes",
+                    left=[machine.metric_time()],
+                    width=12,
+                )
+                for name, machine in machines.items()
             ),
             cloudwatch.GraphWidget(
                 title="How long the doors take",

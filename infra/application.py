@@ -10,7 +10,7 @@ from aws_cdk import App, Environment, Tags
 
 from infra.management import Management
 from infra.settings import Settings
-from infra.stack import Api, Billing, Data, Identity, Observability, Organization
+from infra.stack import Allocation, Api, Billing, Data, Identity, Observability, Organization
 
 ROOT = Path(__file__).parent.parent
 
@@ -34,6 +34,9 @@ def build(*, outdir: str | None = None, context: Mapping[str, Any] | None = None
     data = Data(app, "Data", settings=settings, env=here)
     identity = Identity(app, "Identity", settings=settings, env=here)
     billing = Billing(app, "Billing", settings=settings, data=data, env=here)
+    allocation = Allocation(
+        app, "Allocation", settings=settings, data=data, billing=billing, env=here
+    )
     organization = Organization(
         app,
         "Organization",
@@ -44,7 +47,14 @@ def build(*, outdir: str | None = None, context: Mapping[str, Any] | None = None
         env=here,
     )
     api = Api(
-        app, "Api", settings=settings, data=data, identity=identity, billing=billing, env=here
+        app,
+        "Api",
+        settings=settings,
+        data=data,
+        identity=identity,
+        billing=billing,
+        allocation=allocation,
+        env=here,
     )
     Observability(
         app,
@@ -52,6 +62,7 @@ def build(*, outdir: str | None = None, context: Mapping[str, Any] | None = None
         settings=settings,
         data=data,
         billing=billing,
+        allocation=allocation,
         organization=organization,
         api=api,
         env=here,

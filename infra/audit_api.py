@@ -22,6 +22,9 @@ class AuditApi(Construct):
         callers: Callers,
         chart: ChartOfAccounts,
         accounts: FinOpsTable,
+        rules: FinOpsTable,
+        workloads: FinOpsTable,
+        credits_table: FinOpsTable,
     ) -> None:
         super().__init__(scope, id_)
         self.door = ApiDoor(
@@ -29,7 +32,13 @@ class AuditApi(Construct):
             "audit_api",
             layers=layers.core,
             callers=callers,
-            environment={**chart.told, "ACCOUNTS_TABLE": accounts.table.table_name},
+            environment={
+                **chart.told,
+                "ACCOUNTS_TABLE": accounts.table.table_name,
+                "RULES_TABLE": rules.table.table_name,
+                "WORKLOADS_TABLE": workloads.table.table_name,
+                "CREDITS_TABLE": credits_table.table.table_name,
+            },
         )
         rights = self.door.rights
         callers.audit.allow(rights, indexes=("by_month", "by_actor"))
@@ -37,7 +46,8 @@ class AuditApi(Construct):
         # The state of each thing, to compare its records with; not the charts themselves.
         chart.budgets.allow(rights, "GetItem", indexes=("by_year",))
         chart.charts.allow(rights, "GetItem", "Query")
-        accounts.allow(rights, "GetItem", indexes=("by_kind",))
+        for table in (accounts, rules, workloads, credits_table):
+            table.allow(rights, "GetItem", indexes=("by_kind",))
 
         rest.route("GET", "audit", self.door)
         rest.route("GET", "audit/verification", self.door)

@@ -1,30 +1,21 @@
 """The road of a bill: from a delivery in the billing bucket to a published generation."""
 
-import json
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
-from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
-from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra.buckets import BillingBucket, LedgerBucket
 from infra.dead_letters import DeadLetters
-from infra.functions import FinOpsFunction, engine
+from infra.functions import WORKER_MB, FinOpsFunction, engine
 from infra.layers import Layers
+from infra.machines import Machine
 from infra.notices import Notices
 from infra.rights import Rights
 from infra.schedules import DailySchedule
 from infra.settings import Settings
 from infra.tables import FinOpsTable
-
-DEFINITION = Path(__file__).parent.parent / "statemachines" / "load_bill.asl.json"
-WORKER_MB = 3538  # two processors
 
 
 class Bills(Construct):
@@ -41,12 +32,13 @@ class Bills(Construct):
         ledger: LedgerBucket,
         loads: FinOpsTable,
         bills: FinOpsTable,
+        allocations: FinOpsTable,
         notices: Notices,
         dead_letters: DeadLetters,
     ) -> None:
         super().__init__(scope, id_)
         self._layers, self._billing, self._ledger = layers, billing, ledger
-        self._loads, self._bills = loads, bills
+        self._loads, self._bills, self._allocations = loads, bills, allocations
         self._told = {
             "BILLING_BUCKET": billing.bucket.bucket_name,
             "LEDGER_BUCKET": ledger.bucket.bucket_name,
@@ -62,7 +54,7 @@ class Bills(Construct):
             "PublishLoad": self._publish_load(),
             "FailLoad": self._fail_load(),
         }
-        self.load_bill = LoadBill(
+        self.load_bill = Machine(
             self,
             "load_bill",
             steps=steps,
@@ -219,13 +211,15 @@ class Bills(Construct):
             layers=self._layers.core,
             environment={
                 **self._tell("LEDGER_BUCKET", "LOADS_TABLE", "BILLS_TABLE"),
+                "ALLOCATIONS_TABLE": self._allocations.table.table_name,
                 "KEEP_DAYS": str(keep_days),
             },
             timeout_seconds=300,
         )
-        self._ledger.allow_delete(door.rights, "ledger/")
+        self._ledger.allow_delete(door.rights, "ledger/", "allocations/")
         self._loads.allow(door.rights, "GetItem")
         self._bills.allow(door.rights, "GetItem", "Query", "BatchWriteItem", indexes=("by_kind",))
+        self._allocations.allow(door.rights, "GetItem", "Query", "BatchWriteItem")
         return door
 
     # What starts load_bill ---------------------------------------------------------------------
@@ -265,125 +259,3 @@ class Bills(Construct):
 
     def _tell(self, *names: str) -> dict[str, str]:
         return {name: self._told[name] for name in names}
-
-
-class LoadBill(Construct):
-    """The state machine of `statemachines/load_bill.asl.json`, and what it may do."""
-
-    def __init__(
-        self,
-        scope: Construct,
-        id_: str,
-        *,
-        steps: dict[str, FinOpsFunction],
-        ledger: LedgerBucket,
-        notices: Notices,
-        max_concurrency: int,
-    ) -> None:
-        super().__init__(scope, id_)
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
-        rights = Rights(self, "Rights", role=role)
-        log_group = logs.LogGroup(
-            self,
-            "Logs",
-            retention=logs.RetentionDays.THREE_MONTHS,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
-        self.machine = sfn.StateMachine(
-            self,
-            "Machine",
-            definition_body=sfn.DefinitionBody.from_string(definition(max_concurrency)),
-            definition_substitutions={
-                **{name: door.function.function_arn for name, door in steps.items()},
-                "NoticesName": notices.bus.event_bus_name,
-            },
-            role=rights.role,
-            logs=sfn.LogOptions(
-                destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=True
-            ),
-            tracing_enabled=True,
-        )
-        rights.allow(
-            "TakeSteps",
-            "lambda:InvokeFunction",
-            on=[door.function.function_arn for door in steps.values()],
-        )
-        ledger.allow_read(rights, "work/")
-        notices.allow_put(rights)
-        rights.allow(
-            "DeliverLogs",
-            "logs:CreateLogDelivery",
-            "logs:GetLogDelivery",
-            "logs:UpdateLogDelivery",
-            "logs:DeleteLogDelivery",
-            "logs:ListLogDeliveries",
-            "logs:PutResourcePolicy",
-            "logs:DescribeResourcePolicies",
-            "logs:DescribeLogGroups",
-            on=["*"],
-            why="The log delivery of Step Functions has no resource-level permissions.",
-        )
-        rights.allow(
-            "Trace",
-            "xray:PutTraceSegments",
-            "xray:PutTelemetryRecords",
-            "xray:GetSamplingRules",
-            "xray:GetSamplingTargets",
-            on=["*"],
-            why="X-Ray has no resource-level permissions.",
-        )
-        # Step Functions tries the role when it creates the machine.
-        self.machine.node.add_dependency(rights.policy)
-        self._allow_itself(role)
-
-    def allow_start(self, rights: Rights) -> None:
-        """Start a load."""
-        rights.allow("StartLoads", "states:StartExecution", on=[self.machine.state_machine_arn])
-
-    def _allow_itself(self, role: iam.Role) -> None:
-        """Run its distributed maps: their items are executions of the machine itself.
-
-        In a policy of its own: the machine waits for the other one, and this one for the machine.
-        """
-        itself = Rights(self, "Itself", role=role)
-        itself.allow("RunMaps", "states:StartExecution", on=[self.machine.state_machine_arn])
-        name = self.machine.state_machine_name
-        itself.allow(
-            "FollowItems",
-            "states:DescribeExecution",
-            "states:StopExecution",
-            on=[self._executions(f"{name}:*")],
-            why="Step Functions names the executions of a map's items.",
-        )
-        itself.allow(
-            "RedriveItems",
-            "states:RedriveExecution",
-            on=[self._executions(f"{name}/{label}:*") for label in map_labels()],
-            why="Step Functions names the executions of a map's items.",
-        )
-
-    def _executions(self, name: str) -> str:
-        return Stack.of(self).format_arn(
-            service="states",
-            resource="execution",
-            resource_name=name,
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
-
-
-def definition(max_concurrency: int) -> str:
-    """The machine with this deployment's width of its maps, which no substitution could hold:
-    a substitution is text, and the file must stay the JSON that is linted and tested."""
-    machine = json.loads(DEFINITION.read_text())
-    for state in _maps(machine):
-        state["MaxConcurrency"] = max_concurrency
-    return json.dumps(machine, separators=(",", ":"))
-
-
-def map_labels() -> list[str]:
-    """The labels of the machine's distributed maps, under which their items run."""
-    return [state["Label"] for state in _maps(json.loads(DEFINITION.read_text()))]
-
-
-def _maps(machine: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    return (state for state in machine["States"].values() if state["Type"] == "Map")

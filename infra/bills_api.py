@@ -3,11 +3,11 @@
 from aws_cdk import aws_apigateway as apigateway
 from constructs import Construct
 
-from infra.bills import LoadBill
 from infra.buckets import LedgerBucket
 from infra.callers import API_MEMORY_MB, ApiDoor, Callers
 from infra.functions import engine
 from infra.layers import Layers
+from infra.machines import Machine
 from infra.rest import Rest
 from infra.tables import FinOpsTable
 
@@ -25,7 +25,7 @@ class BillsApi(Construct):
         ledger: LedgerBucket,
         loads: FinOpsTable,
         bills: FinOpsTable,
-        load_bill: LoadBill,
+        load_bill: Machine,
         callers: Callers,
     ) -> None:
         super().__init__(scope, id_)

@@ -171,7 +171,9 @@ class BillingBucket(Construct):
 
 
 class LedgerBucket(Construct):
-    """`ledger/` the published generations, `work/` the scratch of loads under way."""
+    """`ledger/` the published generations of bills, `allocations/` who pays for them, `rules/` the
+    documents it was decided by, `previews/` what was only asked, `work/` the scratch of both.
+    """
 
     def __init__(
         self, scope: Construct, id_: str, *, access_logs: s3.IBucket, key: kms.IKey | None
@@ -184,10 +186,13 @@ class LedgerBucket(Construct):
             access_logs=access_logs,
             access_logs_prefix="ledger/",
             lifecycle_rules=[
-                s3.LifecycleRule(
-                    prefix="work/",
-                    expiration=ONE_WEEK,
-                    noncurrent_version_expiration=Duration.days(1),
+                *(
+                    s3.LifecycleRule(
+                        prefix=prefix,
+                        expiration=kept,
+                        noncurrent_version_expiration=Duration.days(1),
+                    )
+                    for prefix, kept in (("work/", ONE_WEEK), ("previews/", Duration.days(30)))
                 ),
                 # What was deleted by mistake can be had back for so long.
                 s3.LifecycleRule(

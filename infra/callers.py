@@ -43,7 +43,7 @@ class Callers:
 
 
 class ApiDoor(FinOpsFunction):
-    """A door of the API: knows its callers, has one processor, answers while API Gateway waits."""
+    """A door of the API: knows its callers, and answers while API Gateway waits."""
 
     def __init__(
         self,
@@ -53,6 +53,7 @@ class ApiDoor(FinOpsFunction):
         layers: Sequence[lambda_.ILayerVersion],
         callers: Callers,
         environment: Mapping[str, str],
+        memory_mb: int = API_MEMORY_MB,
         scratch_mb: int = 512,
     ) -> None:
         super().__init__(
@@ -60,7 +61,7 @@ class ApiDoor(FinOpsFunction):
             id_,
             layers=layers,
             environment={**environment, **callers.told},
-            memory_mb=API_MEMORY_MB,
+            memory_mb=memory_mb,
             timeout_seconds=29,  # API Gateway waits no longer
             scratch_mb=scratch_mb,
         )

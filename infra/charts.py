@@ -37,6 +37,11 @@ class ChartOfAccounts:
         """What a door is told that has to know which fiscal year a day is in."""
         return {**self.told, "FISCAL_YEAR_STARTS": str(self.fiscal_year_starts)}
 
+    @property
+    def told_of_products(self) -> dict[str, str]:
+        """What a door is told that has to know which products there are, and when."""
+        return {k: v for k, v in self.told_of_years.items() if k != "BUDGETS_TABLE"}
+
     def allow_read(self, rights: Rights, *operations: str) -> None:
         """Read the charts that these *operations* find."""
         self.sorfile.allow_read(rights, "charts/")

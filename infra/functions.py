@@ -89,6 +89,7 @@ class FinOpsFunction(Construct):
 
 
 ENGINE_MB = 600
+WORKER_MB = 3538  # two processors
 
 
 def engine(memory_mb: int) -> dict[str, str]:

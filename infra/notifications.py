@@ -31,6 +31,9 @@ class Notifications(Construct):
         mail: Mail,
         chart: ChartOfAccounts,
         people: FinOpsTable,
+        accounts: FinOpsTable,
+        rules: FinOpsTable,
+        credits_table: FinOpsTable,
         audit: FinOpsTable,
         requests: FinOpsTable,
         notices: Notices,
@@ -38,7 +41,9 @@ class Notifications(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self.tell_notices = self._tell_notices(layers, audit, notices, dead_letters)
-        self.send_digest = self._send_digest(layers, mail, chart, people, audit, requests)
+        self.send_digest = self._send_digest(
+            *(layers, mail, chart, people, accounts, rules, credits_table, audit, requests)
+        )
         DailySchedule(
             self,
             "send_digest_daily",
@@ -89,6 +94,9 @@ class Notifications(Construct):
         mail: Mail,
         chart: ChartOfAccounts,
         people: FinOpsTable,
+        accounts: FinOpsTable,
+        rules: FinOpsTable,
+        credits_table: FinOpsTable,
         audit: FinOpsTable,
         requests: FinOpsTable,
     ) -> FinOpsFunction:
@@ -99,6 +107,9 @@ class Notifications(Construct):
             environment={
                 **chart.told_of_years,
                 "PEOPLE_TABLE": people.table.table_name,
+                "ACCOUNTS_TABLE": accounts.table.table_name,
+                "RULES_TABLE": rules.table.table_name,
+                "CREDITS_TABLE": credits_table.table.table_name,
                 # What it could write budgets with, had it the right to.
                 "AUDIT_TABLE": audit.table.table_name,
                 "REQUESTS_TABLE": requests.table.table_name,
@@ -114,6 +125,9 @@ class Notifications(Construct):
         chart.allow_read(door.rights, "Query")
         chart.budgets.allow(door.rights, indexes=("by_year",))
         people.allow(door.rights, indexes=("by_kind",))
+        accounts.allow(door.rights, indexes=("by_kind",))
+        rules.allow(door.rights, indexes=("by_kind",))
+        credits_table.allow(door.rights, indexes=("by_kind",))
         requests.allow(door.rights, "GetItem", "PutItem")
         if mail.sender:
             self._allow_mail(door.rights, mail.sender, make_identity=mail.make_identity)

@@ -6,6 +6,7 @@ from infra.callers import ApiDoor, Callers
 from infra.charts import ChartOfAccounts
 from infra.layers import Layers
 from infra.rest import Rest
+from infra.tables import FinOpsTable
 
 
 class PeopleApi(Construct):
@@ -20,6 +21,9 @@ class PeopleApi(Construct):
         layers: Layers,
         callers: Callers,
         chart: ChartOfAccounts,
+        accounts: FinOpsTable,
+        rules: FinOpsTable,
+        credits_table: FinOpsTable,
     ) -> None:
         super().__init__(scope, id_)
         self.door = ApiDoor(
@@ -27,12 +31,21 @@ class PeopleApi(Construct):
             "people_api",
             layers=layers.core,
             callers=callers,
-            environment=chart.told_of_years,
+            environment={
+                **chart.told_of_years,
+                "ACCOUNTS_TABLE": accounts.table.table_name,
+                "RULES_TABLE": rules.table.table_name,
+                "CREDITS_TABLE": credits_table.table.table_name,
+            },
         )
         rights = self.door.rights
         chart.allow_read(rights, "Query")
         chart.budgets.allow(rights, indexes=("by_year",))
         callers.people.allow(rights, indexes=("by_kind",))
+        accounts.allow(rights, indexes=("by_kind",))
+        # What nobody pays for, and credits that nobody has mapped, are tasks.
+        rules.allow(rights, indexes=("by_kind",))
+        credits_table.allow(rights, indexes=("by_kind",))
 
         rest.route("GET", "me", self.door)
         rest.route("GET", "tasks", self.door)

@@ -205,7 +205,7 @@ def _cors(origins: Sequence[str]) -> apigateway.CorsOptions | None:
             *("Authorization", "Content-Type", "Accept"),
             *("Idempotency-Key", "If-Match", "If-None-Match"),
         ],
-        expose_headers=["ETag", "Location", "X-Next-Cursor"],
+        expose_headers=["ETag", "Location", "X-Next-Cursor", "Idempotency-Replayed"],
     )
 
 

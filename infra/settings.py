@@ -38,6 +38,13 @@ class Mfa(StrEnum):
     REQUIRED = "required"
 
 
+class CostBasis(StrEnum):
+    """The cost that owners' spend is made of."""
+
+    BILLED = "billed"
+    EFFECTIVE = "effective"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Export:
     """What the management account's data export holds, and how it comes."""
@@ -107,6 +114,8 @@ class Settings:
     quiet_seconds: int
     max_lines_per_item: int
     fiscal_year_starts: int
+    cost_basis: CostBasis
+    currency: str
     group_roles: Mapping[str, str]
     federation: Federation | None
     mail: Mail
@@ -136,6 +145,8 @@ class Settings:
             quiet_seconds=2 if local else read.number("quiet_seconds"),
             max_lines_per_item=read.number("max_lines_per_item"),
             fiscal_year_starts=read.number("fiscal_year_starts", most=12),
+            cost_basis=_cost_basis(read.text("cost_basis")),
+            currency=_currency(read.text("currency")),
             group_roles=_group_roles(read),
             # The local AWS has no identity providers.
             federation=None if local else _federation(read),
@@ -150,6 +161,23 @@ class Settings:
                 organization_events=read.truth("organization_events"),
             ),
         )
+
+
+def _cost_basis(word: str) -> CostBasis:
+    if word == "blended":
+        raise ValueError(
+            "context cost_basis: blended cost averages rates over accounts and says nobody's spend;"
+            " billed or effective"
+        )
+    if word not in tuple(CostBasis):
+        raise ValueError(f"context cost_basis: {' or '.join(CostBasis)}, not {word!r}")
+    return CostBasis(word)
+
+
+def _currency(word: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3}", word):
+        raise ValueError(f"context currency: three capital letters, as USD, not {word!r}")
+    return word
 
 
 def _group_roles(read: "_Reader") -> Mapping[str, str]:

@@ -8,6 +8,8 @@ from constructs import Construct
 from infra.accounts import Accounts
 from infra.accounts_api import AccountsApi
 from infra.alarms import Alarms
+from infra.allocations import Allocations
+from infra.allocations_api import AllocationsApi, PreviewsApi
 from infra.audit_api import AuditApi
 from infra.bills import Bills
 from infra.bills_api import BillsApi
@@ -16,7 +18,11 @@ from infra.budgets_api import BudgetsApi
 from infra.callers import Callers
 from infra.charts import ChartOfAccounts, Charts
 from infra.charts_api import ChartsApi
+from infra.claims_api import ClaimsApi
+from infra.credits import Credits
+from infra.credits_api import CreditsApi
 from infra.dead_letters import DeadLetters
+from infra.explain_api import ExplainApi
 from infra.federation import FederatedSignIns
 from infra.identity import SignIns
 from infra.keys import OwnKey
@@ -26,8 +32,11 @@ from infra.notices import Notices
 from infra.notifications import Notifications
 from infra.people import People
 from infra.people_api import PeopleApi
+from infra.policies_api import PoliciesApi
+from infra.resources_api import ResourcesApi
 from infra.rest import Rest
 from infra.settings import Settings
+from infra.shares_api import SharesApi
 from infra.tables import FinOpsTable
 
 
@@ -88,6 +97,34 @@ class Data(Stack):
             indexes={"by_kind": ("kind", "changed_at")},
             own_key=self.key,
         )
+        self.rules = FinOpsTable(
+            self,
+            "Rules",
+            key=("pk", "sk"),
+            indexes={"by_kind": ("kind", "changed_at")},
+            own_key=self.key,
+        )
+        self.workloads = FinOpsTable(
+            self,
+            "Workloads",
+            key=("pk", "sk"),
+            indexes={"by_kind": ("kind", "changed_at")},
+            own_key=self.key,
+        )
+        self.allocations = FinOpsTable(
+            self,
+            "Allocations",
+            key=("pk", "sk"),
+            indexes={"by_kind": ("kind", "billing_period")},
+            own_key=self.key,
+        )
+        self.credits = FinOpsTable(
+            self,
+            "Credits",
+            key=("pk", "sk"),
+            indexes={"by_kind": ("kind", "changed_at")},
+            own_key=self.key,
+        )
         self.audit = FinOpsTable(
             self,
             "Audit",
@@ -114,6 +151,10 @@ class Data(Stack):
             PeopleTableName=self.people.table.table_name,
             BudgetsTableName=self.budgets.table.table_name,
             AccountsTableName=self.accounts.table.table_name,
+            RulesTableName=self.rules.table.table_name,
+            WorkloadsTableName=self.workloads.table.table_name,
+            AllocationsTableName=self.allocations.table.table_name,
+            CreditsTableName=self.credits.table.table_name,
             AuditTableName=self.audit.table.table_name,
             RequestsTableName=self.requests.table.table_name,
         )
@@ -161,6 +202,7 @@ class Billing(Stack):
             ledger=data.ledger,
             loads=data.loads,
             bills=data.bills,
+            allocations=data.allocations,
             notices=self.notices,
             dead_letters=self.dead_letters,
         )
@@ -169,6 +211,41 @@ class Billing(Stack):
             LoadBillArn=self.bills.load_bill.machine.state_machine_arn,
             NoticesName=self.notices.bus.event_bus_name,
         )
+
+
+class Allocation(Stack):
+    """From bills and rules to who pays."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        settings: Settings,
+        data: Data,
+        billing: Billing,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(scope, id_, **kwargs)
+        self.dead_letters = DeadLetters(self, "DeadLetters")
+        self.allocations = Allocations(
+            self,
+            "Allocations",
+            settings=settings,
+            layers=Layers(self, "Layers", local=settings.local),
+            ledger=data.ledger,
+            chart=data.chart,
+            bills=data.bills,
+            accounts=data.accounts,
+            rules=data.rules,
+            workloads=data.workloads,
+            allocations=data.allocations,
+            audit=data.audit,
+            requests=data.requests,
+            notices=billing.notices,
+            dead_letters=self.dead_letters,
+        )
+        _tell(self, AllocateMonthArn=self.allocations.allocate_month.machine.state_machine_arn)
 
 
 class Organization(Stack):
@@ -217,6 +294,9 @@ class Organization(Stack):
             mail=settings.mail,
             chart=data.chart,
             people=data.people,
+            accounts=data.accounts,
+            rules=data.rules,
+            credits_table=data.credits,
             audit=data.audit,
             requests=data.requests,
             notices=billing.notices,
@@ -234,7 +314,23 @@ class Organization(Stack):
             notices=billing.notices,
             dead_letters=self.dead_letters,
         )
+        self.credits = Credits(
+            self,
+            "Credits",
+            layers=layers,
+            credits_table=data.credits,
+            bills=data.bills,
+            ledger=data.ledger,
+            allocations=data.allocations,
+            audit=data.audit,
+            requests=data.requests,
+            notices=billing.notices,
+            dead_letters=self.dead_letters,
+            currency=settings.currency,
+        )
         self.doors = [
+            self.credits.find_credits,
+            self.credits.warn_of_credits,
             self.accounts.check_accounts,
             self.accounts.find_accounts,
             self.charts.load_chart,
@@ -256,6 +352,7 @@ class Api(Stack):
         data: Data,
         identity: Identity,
         billing: Billing,
+        allocation: Allocation,
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, id_, **kwargs)
@@ -286,15 +383,112 @@ class Api(Stack):
             load_bill=billing.bills.load_bill,
         )
         charts_api = ChartsApi(self, "ChartsApi", **at_hand, chart=data.chart)
-        people_api = PeopleApi(self, "PeopleApi", **at_hand, chart=data.chart)
-        budgets_api = BudgetsApi(self, "BudgetsApi", **at_hand, chart=data.chart, bills=data.bills)
-        audit_api = AuditApi(self, "AuditApi", **at_hand, chart=data.chart, accounts=data.accounts)
+        people_api = PeopleApi(
+            self,
+            "PeopleApi",
+            **at_hand,
+            chart=data.chart,
+            accounts=data.accounts,
+            rules=data.rules,
+            credits_table=data.credits,
+        )
+        budgets_api = BudgetsApi(
+            self,
+            "BudgetsApi",
+            **at_hand,
+            settings=settings,
+            chart=data.chart,
+            bills=data.bills,
+            allocations=data.allocations,
+            ledger=data.ledger,
+            workloads=data.workloads,
+        )
+        audit_api = AuditApi(
+            self,
+            "AuditApi",
+            **at_hand,
+            chart=data.chart,
+            accounts=data.accounts,
+            rules=data.rules,
+            workloads=data.workloads,
+            credits_table=data.credits,
+        )
+        credits_api = CreditsApi(
+            self,
+            "CreditsApi",
+            **at_hand,
+            chart=data.chart,
+            accounts=data.accounts,
+            rules=data.rules,
+            workloads=data.workloads,
+            credits_table=data.credits,
+            bills=data.bills,
+            ledger=data.ledger,
+            allocations=data.allocations,
+            currency=settings.currency,
+            cost_basis=settings.cost_basis,
+        )
+        who_pays: dict[str, Any] = {
+            **at_hand,
+            "chart": data.chart,
+            "accounts": data.accounts,
+            "rules": data.rules,
+            "workloads": data.workloads,
+        }
+        shares_api = SharesApi(self, "SharesApi", **who_pays)
+        policies_api = PoliciesApi(self, "PoliciesApi", **who_pays, ledger=data.ledger)
+        of_months: dict[str, Any] = {
+            **who_pays,
+            "settings": settings,
+            "bills": data.bills,
+            "ledger": data.ledger,
+            "allocate_month": allocation.allocations.allocate_month,
+        }
+        allocations_api = AllocationsApi(
+            self, "AllocationsApi", **of_months, allocations=data.allocations
+        )
+        previews_api = PreviewsApi(self, "PreviewsApi", **of_months)
         accounts_api = AccountsApi(self, "AccountsApi", **at_hand, accounts=data.accounts)
+        claims_api = ClaimsApi(
+            self,
+            "ClaimsApi",
+            **who_pays,
+            settings=settings,
+            bills=data.bills,
+            allocations=data.allocations,
+            credits_table=data.credits,
+            ledger=data.ledger,
+        )
+        resources_api = ResourcesApi(
+            self,
+            "ResourcesApi",
+            **at_hand,
+            ledger=data.ledger,
+            bills=data.bills,
+            rules=data.rules,
+            workloads=data.workloads,
+        )
+        explain_api = ExplainApi(
+            self,
+            "ExplainApi",
+            **at_hand,
+            billing=data.billing,
+            ledger=data.ledger,
+            loads=data.loads,
+            bills=data.bills,
+            allocations=data.allocations,
+        )
         self.doors = [
             each.door
             for each in (
                 *(bills_api, charts_api, people_api, budgets_api, audit_api),
                 accounts_api,
+                claims_api,
+                credits_api,
+                *(shares_api, policies_api),
+                *(allocations_api, previews_api),
+                resources_api,
+                explain_api,
             )
         ]
         if not settings.waf:
@@ -317,15 +511,17 @@ class Observability(Stack):
         settings: Settings,
         data: Data,
         billing: Billing,
+        allocation: Allocation,
         organization: Organization,
         api: Api,
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, id_, **kwargs)
-        bills = billing.bills
-        doors = [*bills.doors, *organization.doors, *api.doors]
+        bills, allocations = billing.bills, allocation.allocations
+        doors = [*bills.doors, *allocations.doors, *organization.doors, *api.doors]
         alarms = Alarms(self, "Alarms", mail=settings.alarm_email, key=data.key)
         alarms.watch_load_bill(bills.load_bill.machine)
+        alarms.watch_allocate_month(allocations.allocate_month.machine)
         for door in doors:
             alarms.watch_door(door)
         for table in (
@@ -335,16 +531,22 @@ class Observability(Stack):
             data.people,
             data.budgets,
             data.accounts,
+            data.rules,
+            data.workloads,
+            data.allocations,
+            data.credits,
             data.audit,
             data.requests,
         ):
             alarms.watch_table(table)
         alarms.watch_stream(organization.notifications.tell_notices)
         alarms.watch_dead_letters("DeadLetters", billing.dead_letters.queue)
+        alarms.watch_dead_letters("AllocationDeadLetters", allocation.dead_letters.queue)
         alarms.watch_dead_letters("OrganizationDeadLetters", organization.dead_letters.queue)
         alarms.watch_api(api.rest.api)
         alarms.watch_freshness(bills.publisher)
-        alarms.show(doors, bills.load_bill.machine)
+        machines = {"load": bills.load_bill, "allocation": allocations.allocate_month}
+        alarms.show(doors, {name: each.machine for name, each in machines.items()})
         _tell(self, AlarmTopicArn=alarms.topic.topic_arn)
 
 

@@ -1,6 +1,7 @@
 """The tables: one for each aggregate, so that rights and backups are for each aggregate too."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
@@ -68,16 +69,21 @@ class FinOpsTable(Construct):
         rights: Rights,
         *operations: str,
         indexes: tuple[str, ...] = (),
+        keys: tuple[str, ...] = (),
         sid: str | None = None,
     ) -> None:
         """*operations* (`"GetItem"`) on the table, and `Query` on the indexes named.
 
-        A second statement on the same table for the same role needs a *sid* of its own.
+        With *keys*, the operations are on items of these partition keys only. A second statement on
+        the same table for the same role needs a *sid* of its own.
         """
         name = sid or self.node.id
         if operations:
             actions = [f"dynamodb:{operation}" for operation in operations]
-            rights.allow(name, *actions, on=[self.table.table_arn])
+            only: dict[str, Any] = {}
+            if keys:
+                only["ForAllValues:StringEquals"] = {"dynamodb:LeadingKeys": list(keys)}
+            rights.allow(name, *actions, on=[self.table.table_arn], **only)
         if indexes:
             arns = [f"{self.table.table_arn}/index/{index}" for index in indexes]
             rights.allow(f"{name}Index", "dynamodb:Query", on=arns)

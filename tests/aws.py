@@ -15,8 +15,10 @@ from moto.s3.models import s3_backends
 
 CHARTS_BUCKET, CHARTS, PEOPLE = "charts-bucket", "charts-table", "people-table"
 BUDGETS, AUDIT, REQUESTS = "budgets-table", "audit-table", "requests-table"
-ACCOUNTS = "accounts-table"
+ACCOUNTS, RULES, WORKLOADS = "accounts-table", "rules-table", "workloads-table"
+CREDITS = "credits-table"
 BILLING, LEDGER, LOADS, BILLS = "billing-bucket", "ledger-bucket", "loads-table", "bills-table"
+ALLOCATIONS = "allocations-table"
 REGION = "us-east-1"
 
 
@@ -28,7 +30,7 @@ def client(service: str) -> Any:
 
 @contextmanager
 def furnished(**config: Any) -> Iterator[None]:
-    """With *config* for moto, both buckets and both tables are there, and gone afterwards."""
+    """With *config* for moto, the buckets and tables of bills are there, and gone afterwards."""
     with mock_aws(config=cast(DefaultConfig, config) if config else None):
         s3 = client("s3")
         for bucket in (BILLING, LEDGER):
@@ -37,7 +39,8 @@ def furnished(**config: Any) -> Iterator[None]:
         _table(
             LOADS, ["load_id"], by_kind=["kind", "recorded_at"], by_place=["place", "recorded_at"]
         )
-        _table(BILLS, ["pk", "sk"], by_kind=["kind", "billing_period"])
+        for table in (BILLS, ALLOCATIONS):
+            _table(table, ["pk", "sk"], by_kind=["kind", "billing_period"])
         yield
 
 
@@ -46,7 +49,8 @@ def organised() -> Iterator[None]:
     """The tables and the bucket of the organisation are there, and gone afterwards."""
     with mock_aws():
         s3 = client("s3")
-        s3.create_bucket(Bucket=CHARTS_BUCKET)
+        for bucket in (CHARTS_BUCKET, LEDGER):
+            s3.create_bucket(Bucket=bucket)
         s3.put_bucket_versioning(
             Bucket=CHARTS_BUCKET, VersioningConfiguration={"Status": "Enabled"}
         )
@@ -54,6 +58,8 @@ def organised() -> Iterator[None]:
         _table(PEOPLE, ["person"], by_kind=["kind", "changed_at"])
         _table(BUDGETS, ["pk", "sk"], by_year=["year", "changed_at"])
         _table(ACCOUNTS, ["account"], by_kind=["kind", "changed_at"])
+        for table in (RULES, WORKLOADS, CREDITS):
+            _table(table, ["pk", "sk"], by_kind=["kind", "changed_at"])
         _table(AUDIT, ["entity", "sequence"], by_month=["month", "at"], by_actor=["actor", "at"])
         _table(REQUESTS, ["request"])
         yield

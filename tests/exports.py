@@ -29,6 +29,7 @@ class Line(NamedTuple):
     line_item_type: str = "Usage"
     invoice: str = ""
     resource: str = ""
+    description: str = ""
 
     @property
     def ticks(self) -> int:
@@ -66,6 +67,7 @@ def _columns(line: Line) -> dict[str, str]:
         "line_item_line_item_type": line.line_item_type,
         "line_item_product_code": line.service,
         "line_item_resource_id": line.resource,
+        "line_item_line_item_description": line.description,
         "line_item_usage_start_date": f"{line.day}T00:00:00.000Z",
         "line_item_unblended_cost": line.cost,
     }

@@ -25,6 +25,7 @@ from finops.usecases.ports import (
     Notice,
     Page,
     Save,
+    Spent,
     TrailPlace,
     UploadedFile,
 )
@@ -166,6 +167,10 @@ class FolderLedger:
         files = (path for path in self._folder.rglob("*") if path.is_file())
         names = (path.relative_to(self._folder).as_posix().replace("~", "=") for path in files)
         yield from sorted(name for name in names if name.startswith(prefix))
+
+    def written(self, prefix: str) -> Iterator[tuple[str, datetime]]:
+        for key in self.keys(prefix):
+            yield key, datetime.fromtimestamp(self._path(key).stat().st_mtime, UTC)
 
     def delete(self, keys: Iterable[str]) -> int:
         listed = list(keys)
@@ -604,12 +609,11 @@ class InMemorySpending:
     def __init__(self) -> None:
         self.products: dict[str, Sequence[int]] = {}
         self.nobodys: dict[str | None, Sequence[int]] = {}
+        self.others: dict[str | None, Sequence[int]] = {}
 
-    def unallocated(self, months: Sequence[str]) -> Mapping[str | None, Sequence[int]]:
-        return self.nobodys
-
-    def of_products(self, months: Sequence[str]) -> Mapping[str, Sequence[int]]:
-        return self.products
+    def spent(self, months: Sequence[str]) -> Spent:
+        state = repr((self.products, self.nobodys, self.others))
+        return Spent(self.products, self.nobodys, self.others, state)
 
 
 class InMemoryMails:

@@ -1,12 +1,15 @@
 """A delivery loaded from end to end through the use cases, for tests of what comes after."""
 
+from contextlib import ExitStack
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from finops.domain.loads import LoadStatus
 from finops.domain.places import work
-from finops.ledger.engine import Limits
+from finops.ledger.engine import Limits, connect
+from finops.ledger.inventory import Inventory
 from finops.usecases.load_bill import Found, check_load, find_delivery, publish_load
 from finops.usecases.reduce_bill import Item, merge_bill, plan_load, reduce_bill
 from tests.exports import Export
@@ -25,6 +28,12 @@ class House:
         self.bills = InMemoryBills()
         self.runs = InMemoryRuns()
         self.limits = Limits(scratch=folder, memory_mb=200, threads=1)
+        self._opened = ExitStack()
+
+    @cached_property
+    def inventory(self) -> Inventory:
+        """In an engine that stays open as long as the house stands."""
+        return Inventory(self._opened.enter_context(connect(self.limits)))
 
     def deliver(self, export: Export, at: datetime, **notes: str) -> None:
         for key, body in export.files.items():

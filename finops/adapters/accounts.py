@@ -34,11 +34,7 @@ class DynamoAccounts:
     def save(self, saves: Sequence[Save], act: Act) -> list[Account]:
         puts, saved = [], []
         for one in saves:
-            item = {
-                "account": one.after.account_id,
-                "kind": ACCOUNT,
-                "changed_at": one.after.changed_at.isoformat(),
-            }
+            item = {"account": one.after.account_id, "kind": ACCOUNT}
             made, after = put(self._table, f"account#{one.after.account_id}", one, act, item)
             puts.append(made)
             saved.append(after)

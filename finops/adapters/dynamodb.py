@@ -1,15 +1,13 @@
 """The tables of loads and bills; a lost race is a ConflictError, a listing goes to its last page."""
 
-import random
-import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
-from itertools import islice
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from finops.adapters.items import attributes, items, lost, packed, page, unpacked, values
+from finops.adapters.lineages import Lineages
 from finops.domain.bills import Bill
 from finops.domain.errors import ConflictError, InvalidError, NotFoundError
 from finops.domain.loads import Load, LoadStatus
@@ -18,8 +16,6 @@ from finops.usecases.ports import AccountTotals, Page
 LOAD, BILL = "LOAD", "BILL"
 CURRENT = "CURRENT"
 ACCOUNT = "ACCOUNT#"
-BATCH = 25
-PAUSE = 0.05  # seconds at first
 TRANSACTION = 100
 KEPT = timedelta(days=400)  # the record of a load that was not published
 
@@ -128,6 +124,7 @@ class DynamoBills:
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
+        self._lineages = Lineages(client, table, ACCOUNT, "load_id")
 
     def find(self, payer: str, period: str) -> Bill | None:
         item = self._client.get_item(
@@ -225,61 +222,16 @@ class DynamoBills:
         ]
 
     def write_totals(self, payer: str, period: str, totals: Iterable[AccountTotals]) -> int:
-        return self._batch(
-            {"PutRequest": {"Item": attributes(_totals(payer, period, total))}} for total in totals
-        )
+        return self._lineages.write(_totals(payer, period, total) for total in totals)
 
     def expire_totals(self, bill: Bill, spared: Collection[str]) -> int:
-        in_force = {item["sk"] for item in self._in_force(bill, "sk, load_id, account, currency")}
         key = _key(bill.billing_account_id, bill.billing_period)
-        old = [
-            {"DeleteRequest": {"Key": attributes({"pk": key, "sk": item["sk"]})}}
-            for item in self._all_totals(bill, "sk, load_id")
-            if item["sk"] not in in_force and item["load_id"] not in spared
-        ]
-        return self._batch(old)
+        return self._lineages.expire(key, bill.lineage, spared.__contains__)
 
     def _in_force(self, bill: Bill, wanted: str) -> list[dict[str, Any]]:
-        """For each account, the totals of the newest load in the bill's lineage that has some."""
-        rank = {load: place for place, load in enumerate(bill.lineage)}
-        newest: dict[str, dict[str, Any]] = {}
-        for item in self._all_totals(bill, wanted):
-            place = rank.get(item["load_id"])
-            if place is None:
-                continue  # of a load that lost its race, or is being made
-            account = item["sk"].rpartition("#")[0]
-            if account not in newest or place > rank[newest[account]["load_id"]]:
-                newest[account] = item
-        return list(newest.values())
-
-    def _all_totals(self, bill: Bill, wanted: str) -> Iterator[dict[str, Any]]:
-        names = wanted.split(", ")
-        return items(
-            self._client,
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :account)",
-            ExpressionAttributeValues=attributes(
-                {":pk": _key(bill.billing_account_id, bill.billing_period), ":account": ACCOUNT}
-            ),
-            ProjectionExpression=", ".join(f"#{name}" for name in names),
-            ExpressionAttributeNames={f"#{name}": name for name in names},
-            ConsistentRead=True,
+        return self._lineages.in_force(
+            _key(bill.billing_account_id, bill.billing_period), bill.lineage, wanted
         )
-
-    def _batch(self, requests: Iterable[dict[str, Any]]) -> int:
-        """Write them in batches, as they come; what the table puts off is tried again later."""
-        done = 0
-        rest = iter(requests)
-        while batch := list(islice(rest, BATCH)):
-            done += len(batch)
-            wanted, pause = {self._table: batch}, PAUSE
-            while wanted:
-                answer = self._client.batch_write_item(RequestItems=wanted)
-                wanted = answer.get("UnprocessedItems", {})
-                if wanted:
-                    time.sleep(random.uniform(0, pause))  # noqa: S311  # jitter keeps no secret
-                    pause = min(2 * pause, 5.0)
-        return done
 
 
 def _key(payer: str, period: str) -> str:

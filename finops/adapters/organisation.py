@@ -41,11 +41,7 @@ class DynamoPeople:
     def save(self, saves: Sequence[Save], act: Act) -> list[Person]:
         puts, saved = [], []
         for one in saves:
-            item = {
-                "person": one.after.email,
-                "kind": PERSON,
-                "changed_at": one.after.changed_at.isoformat(),
-            }
+            item = {"person": one.after.email, "kind": PERSON}
             made, after = put(self._table, f"person#{one.after.email}", one, act, item)
             puts.append(made)
             saved.append(after)
@@ -184,7 +180,6 @@ class DynamoBudgets:
         return self._mirror(year).look()
 
     def save(self, before: Budget | None, after: Budget, deed: Deed, act: Act) -> Budget:
-        assert after.changed_at is not None  # noqa: S101  # every command says when
         made, saved = put(
             self._table,
             f"budget#{after.year}#{after.product_id}",
@@ -194,7 +189,6 @@ class DynamoBudgets:
                 "pk": after.product_id,
                 "sk": _year(after.year),
                 "year": _year(after.year),
-                "changed_at": after.changed_at.isoformat(),
             },
         )
         try:
@@ -215,13 +209,7 @@ class DynamoBudgets:
         return sorted(found, key=lambda gate: gate.portfolio)
 
     def save_gate(self, before: Gate | None, after: Gate, deed: Deed, act: Act) -> Gate:
-        assert after.changed_at is not None  # noqa: S101  # setting one says when
-        item = {
-            "pk": after.portfolio,
-            "sk": GATE,
-            "year": GATE,
-            "changed_at": after.changed_at.isoformat(),
-        }
+        item = {"pk": after.portfolio, "sk": GATE, "year": GATE}
         made, saved = put(
             self._table, f"gate#{after.portfolio}", Save(before, after, deed), act, item
         )

@@ -9,12 +9,14 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from botocore.exceptions import ClientError
 
 from finops.adapters.items import attributes, items, lost, values
+from finops.domain import texts
 from finops.domain.audit import Act, AuditRecord, Deed, Receipt, record, sealed
-from finops.domain.errors import ConflictError
+from finops.domain.errors import ConflictError, InvalidError
 from finops.domain.values import Entity
 from finops.usecases.ports import Save, TrailPlace
 
 TRANSACTION = 100
+LARGEST_ITEM = 390_000  # bytes: DynamoDB takes 400 KB, names and numbers included
 RECEIPTS_KEPT = timedelta(days=1)
 OVERLAP = timedelta(seconds=90)  # how far apart the clocks of two writers may be
 TRIES = 5
@@ -47,29 +49,52 @@ def put(table: str, entity: str, save: Save, act: Act, item: Mapping[str, Any]) 
     whole = dict(item) | {
         "version": after.version,
         "head": after.head,
-        "detail": after.model_dump_json(exclude={"version", "head"}),
+        "detail": texts.kept(after.model_dump_json(exclude={"version", "head"})),
     }
+    _must_fit(entity, whole["detail"])
     key = tuple(name for name in item if name in ("pk", "sk", "person", "account"))
     return Put(table, whole, key, save.before.version if save.before else 0, made), after
 
 
+def _must_fit(entity: str, detail: str | bytes) -> None:
+    """Raises InvalidError where a state and the one before do not fit into one record together."""
+    size = len(detail if isinstance(detail, bytes) else detail.encode())
+    if 2 * size > LARGEST_ITEM:
+        raise InvalidError(
+            f"{entity} would have {size:,} bytes, more than half of the {LARGEST_ITEM:,} that a"
+            " record holds of it before and after: name fewer parts, and less often"
+        )
+
+
 def entity_of(model: type[E], item: Mapping[str, Any]) -> E:
     """An entity from its item."""
-    found = model.model_validate_json(item["detail"])
+    found = model.model_validate_json(texts.told(item["detail"]))
     return found.model_copy(update={"version": int(item["version"]), "head": item["head"]})
 
 
 class Records:
-    """Writes changes: the state, its audit record and the receipt, or none of them."""
+    """Writes changes: the state, its audit record and the receipt, or none of them.
 
-    def __init__(self, client: Any, audit_table: str, requests_table: str) -> None:
+    A state's item says by *clock* when it was written, which a `Mirror` goes by: what its audit
+    record says may be long before, where one act saves many.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        audit_table: str,
+        requests_table: str,
+        clock: Callable[[], datetime] = _utc,
+    ) -> None:
         self.client = client
+        self._clock = clock
         self._audit_table = audit_table
         self._requests_table = requests_table
 
     def commit(self, puts: Sequence[Put], act: Act) -> None:
         """All of *puts* in one step. Raises ConflictError where anything was written meanwhile."""
-        writes = [self._state(one) for one in puts]
+        now = self._clock()
+        writes = [self._state(one, now) for one in puts]
         writes += [self._record(one.record) for one in puts if one.record is not None]
         first = next(one.record for one in puts if one.record is not None)
         if act.receipt is not None:
@@ -97,14 +122,15 @@ class Records:
                 raise
             return
 
-    def _state(self, one: Put) -> dict[str, Any]:
+    def _state(self, one: Put, now: datetime) -> dict[str, Any]:
         condition: dict[str, Any] = {"ConditionExpression": f"attribute_not_exists({one.key[0]})"}
         if one.before:
             condition = {
                 "ConditionExpression": "version = :before",
                 "ExpressionAttributeValues": attributes({":before": one.before}),
             }
-        return {"Put": {"TableName": one.table, "Item": attributes(one.item), **condition}}
+        item = attributes({**one.item, "changed_at": now.isoformat()})
+        return {"Put": {"TableName": one.table, "Item": item, **condition}}
 
     def _record(self, made: AuditRecord) -> dict[str, Any]:
         return {
@@ -141,7 +167,9 @@ def _only_met(error: ClientError) -> bool:
 def record_item(made: AuditRecord) -> dict[str, Any]:
     """An audit record as an item; its month and time are what the indexes go by."""
     told = made.model_dump(mode="json")
+    states = {name: told[name] for name in ("before", "after") if told[name] is not None}
     return told | {
+        **{name: texts.kept(state) for name, state in states.items()},
         "sequence": f"{made.sequence:09d}",
         "month": told["at"][:7],
         "element": made.element or None,
@@ -281,7 +309,7 @@ class DynamoReceipts:
 class Mirror(Generic[E]):
     """All entities of one partition of an index, kept in memory; each look asks for what is new.
 
-    The index holds when each was last changed. Clocks of writers differ and an index follows its
+    The index holds when each was last written. Clocks of writers differ and an index follows its
     table, so a look goes back a little beyond the one before; the higher version counts.
     """
 

@@ -154,6 +154,10 @@ class S3Ledger:
     def keys(self, prefix: str) -> Iterator[str]:
         return (item["Key"] for item in _objects(self._client, self._bucket, prefix))
 
+    def written(self, prefix: str) -> Iterator[tuple[str, datetime]]:
+        found = _objects(self._client, self._bucket, prefix)
+        return ((item["Key"], item["LastModified"]) for item in found)
+
     def delete(self, keys: Iterable[str]) -> int:
         listed = list(keys)
         for at in range(0, len(listed), 1000):

@@ -11,10 +11,12 @@ from enum import StrEnum
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from finops.domain.errors import ConflictError, NotFoundError
-from finops.domain.people import Role
+from finops.domain.people import Person, Role
 from finops.domain.values import Entity, Frozen
 
 Value = TypeVar("Value")
+# Twelve digits at AWS, anything else elsewhere: paths, project names, identifiers.
+ACCOUNT_ID = r"^[^\x00-\x1f\x7f]{1,128}$"
 
 
 class AccountType(StrEnum):
@@ -376,6 +378,10 @@ class AccountTask(Frozen):
     need: Need
     since: datetime
     owed_by: tuple[Role, ...]
+
+    def is_for(self, person: Person) -> bool:
+        """Whether *person* is one of those who owe it."""
+        return person.role in self.owed_by and not person.is_suspended
 
 
 def account_tasks(accounts: Iterable[Account]) -> list[AccountTask]:

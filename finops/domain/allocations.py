@@ -181,15 +181,14 @@ def allocate(charges: Iterable[Charge], rules: Rules, products: Lives) -> list[P
     none is above zero the class follows the account's shares.
 
     Σ parts = Σ charges for every group. The split lines of containers cost nothing by themselves
-    (their instance does), so whoever claims one is given nothing twice; `AccountClaims.claimed`
-    refuses them where it is told.
+    (their instance does), so whoever claims one is given nothing twice.
     """
     sums: defaultdict[tuple[Group, Owner | None], int] = defaultdict(int)
     for charge in charges:
         if is_spend(charge.key):
-            group = _group(charge.key, rules.basis)
+            group = group_of(charge.key, rules.basis)
             amount = getattr(charge, rules.basis.column)
-            sums[group, _claimant(charge.key, rules, products)] += amount
+            sums[group, claimant_of(charge.key, rules, products)] += amount
     parts: list[Part] = []
     spread: list[tuple[Group, ClassPolicy, int]] = []
     for (group, claimant), amount in sums.items():
@@ -248,7 +247,8 @@ def order(part: Part) -> tuple[tuple[bool, object], ...]:
     return tuple((value is None, "" if value is None else value) for value in part[:-1])
 
 
-def _group(key: Key, basis: CostBasis) -> Group:
+def group_of(key: Key, basis: CostBasis) -> Group:
+    """What the charges of *key* are split together with."""
     return Group(
         payer=key.billing_account_id,
         billing_period=key.billing_period,
@@ -263,7 +263,7 @@ def _group(key: Key, basis: CostBasis) -> Group:
     )
 
 
-def _claimant(key: Key, rules: Rules, products: Lives) -> Owner | None:
+def claimant_of(key: Key, rules: Rules, products: Lives) -> Owner | None:
     """Who takes a resource whole: by hand, or by rule."""
     if key.resource_id is None:
         return None

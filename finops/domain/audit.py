@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from finops.domain import texts
 from finops.domain.errors import InvalidError
 from finops.domain.values import Entity, Frozen
 
@@ -45,11 +46,16 @@ class Act(Frozen):
 
 
 class Deed(Frozen):
-    """What an act does to an entity: its *action*, where, and the *event* that tells of it."""
+    """What an act does to an entity: its *action*, where, and the *event* that tells of it.
+
+    The record is for who may see *element*; what was done was done at *event_element*, where that
+    is another one: the state of an entity may tell of more than one of its changes is about.
+    """
 
     action: str
     element: str = ""
     event: str | None = None
+    event_element: str | None = None
 
 
 class AuditRecord(Frozen):
@@ -68,19 +74,32 @@ class AuditRecord(Frozen):
     after: str
     previous: str
     hash: str
+    event_element: str | None = None
 
     @classmethod
     def of(cls, kept: Mapping[str, Any]) -> "AuditRecord":
         """A record from what a table keeps of it, which is more, and nothing that is empty."""
         told = {name: kept.get(name) for name in cls.model_fields}
+        states = {
+            name: texts.told(kept[name])
+            for name in ("before", "after")
+            if kept.get(name) is not None
+        }
         return cls.model_validate(
-            told | {"sequence": int(kept["sequence"]), "element": kept.get("element") or ""}
+            told
+            | states
+            | {"sequence": int(kept["sequence"]), "element": kept.get("element") or ""}
         )
 
     @property
     def is_sealed(self) -> bool:
         """Whether its hash is the one of its content."""
-        return self.hash == _seal(self.model_dump(mode="json", exclude={"hash"}))
+        return self.hash == _seal(_sealed_content(self))
+
+    @property
+    def done_at(self) -> str:
+        """The element that it was done at, which its event tells."""
+        return self.element if self.event_element is None else self.event_element
 
 
 class Fault(StrEnum):
@@ -146,6 +165,7 @@ def sealed(
         action=deed.action,
         element=deed.element,
         event=deed.event,
+        event_element=deed.event_element,
         reason=act.reason,
         request_id=act.request_id,
         before=before,
@@ -153,8 +173,7 @@ def sealed(
         previous=previous,
         hash="",
     )
-    seal = _seal(unsealed.model_dump(mode="json", exclude={"hash"}))
-    return unsealed.model_copy(update={"hash": seal})
+    return unsealed.model_copy(update={"hash": _seal(_sealed_content(unsealed))})
 
 
 def findings(
@@ -216,6 +235,12 @@ def _same(one: Any, other: Any) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_same, one, other))
     return bool(one == other)
+
+
+def _sealed_content(of: AuditRecord) -> dict[str, Any]:
+    """What a seal is made of; a record without an element of its event is sealed without that."""
+    left_out = {"hash"} if of.event_element is not None else {"hash", "event_element"}
+    return of.model_dump(mode="json", exclude=left_out)
 
 
 def _seal(content: dict[str, Any]) -> str:

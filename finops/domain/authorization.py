@@ -35,6 +35,19 @@ class Action(StrEnum):
     SEE_ACCOUNTS = "SeeAccounts"
     CHECK_ACCOUNTS = "CheckAccounts"
     SET_ACCOUNT_TYPE = "SetAccountType"
+    SEE_ALLOCATIONS = "SeeAllocations"
+    SEE_UNALLOCATED = "SeeUnallocated"
+    RUN_ALLOCATION = "RunAllocation"
+    SET_SHARES = "SetShares"
+    SET_POLICY = "SetPolicy"
+    SET_CLAIM_RULE = "SetClaimRule"
+    SEE_RESOURCES = "SeeResources"
+    PLAN_WORKLOAD = "PlanWorkload"
+    CLAIM_RESOURCES = "ClaimResources"
+    SEE_CREDITS = "SeeCredits"
+    GRANT_CREDIT = "GrantCredit"
+    SEE_DISCOUNTS = "SeeDiscounts"
+    SET_DISCOUNT = "SetDiscount"
 
 
 class Reach(StrEnum):
@@ -58,6 +71,10 @@ ALL_OR_OWN = dict.fromkeys(ADMINS, Reach.EVERYWHERE) | dict.fromkeys(OWNERS, Rea
 BUDGETS = dict.fromkeys((Role.FINANCIAL_ADMIN, Role.VENDOR_MANAGER), Reach.EVERYWHERE)
 PLAN = BUDGETS | dict.fromkeys(OWNERS, Reach.OWED)
 DECIDE = BUDGETS | dict.fromkeys(OWNERS[:-1], Reach.OWED)
+# Owners say what runs for them; a cloud engineer does it on their behalf.
+WORKLOADS = dict.fromkeys((Role.FINANCIAL_ADMIN, Role.CLOUD_ENGINEER), Reach.EVERYWHERE) | {
+    Role.PRODUCT_OWNER: Reach.IN_SCOPE
+}
 
 
 def _only(*roles: Role) -> dict[Role, Reach]:
@@ -85,6 +102,20 @@ RIGHTS: Mapping[Action, Mapping[Role, Reach]] = {
     Action.SEE_ACCOUNTS: _only(*ADMINS),
     Action.CHECK_ACCOUNTS: _only(Role.FINANCIAL_ADMIN, Role.CLOUD_ENGINEER),
     Action.SET_ACCOUNT_TYPE: _only(Role.FINANCIAL_ADMIN, Role.CLOUD_ENGINEER),
+    Action.SEE_ALLOCATIONS: ALL_OR_OWN,
+    Action.SEE_UNALLOCATED: _only(*ADMINS),
+    Action.RUN_ALLOCATION: _only(Role.FINANCIAL_ADMIN, Role.CLOUD_ENGINEER),
+    Action.SET_SHARES: _only(Role.FINANCIAL_ADMIN),
+    Action.SET_POLICY: _only(Role.FINANCIAL_ADMIN),
+    Action.SET_CLAIM_RULE: _only(Role.FINANCIAL_ADMIN, Role.CLOUD_ENGINEER),
+    Action.SEE_RESOURCES: ALL_OR_OWN,
+    Action.PLAN_WORKLOAD: WORKLOADS,
+    Action.CLAIM_RESOURCES: WORKLOADS,
+    Action.SEE_CREDITS: ALL_OR_OWN,
+    Action.GRANT_CREDIT: _only(Role.FINANCIAL_ADMIN, Role.VENDOR_MANAGER),
+    # What was negotiated with the vendor is of those who negotiate, and of who answers for money.
+    Action.SEE_DISCOUNTS: _only(Role.FINANCIAL_ADMIN, Role.VENDOR_MANAGER),
+    Action.SET_DISCOUNT: _only(Role.FINANCIAL_ADMIN, Role.VENDOR_MANAGER),
 }
 # The level whose step an action is, while that level has a holder.
 NATURAL_LEVEL: Mapping[Action, int] = {Action.PLAN_BUDGET: 4, Action.DECIDE_BUDGET: 3}

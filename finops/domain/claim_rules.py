@@ -1,6 +1,7 @@
 """Claim rules: resources that a workload pays for because of their tag, name or service."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
@@ -12,7 +13,8 @@ from pydantic import model_validator
 from finops.domain.errors import ConflictError, InvalidError, NotFoundError
 from finops.domain.values import Entity, Frozen
 
-MOST_RULES = 500
+MOST_RULES = 500  # that are not over
+MOST_KEPT = 10_000  # with those that are over, as far as one order names them
 LONGEST_PATTERN = 500
 MOST_STARS = 5
 
@@ -110,16 +112,20 @@ class ClaimRules(Entity):
             raise NotFoundError(f"there is no claim rule {rule_id}")
         return found
 
-    def added(self, rule: ClaimRule, *, open_from: date, before: str | None = None) -> Self:
+    def added(
+        self, rule: ClaimRule, *, today: date, open_from: date, before: str | None = None
+    ) -> Self:
         """These rules and *rule*, ahead of the rule *before*, or last.
 
         Raises InvalidError for a start before *open_from*, the first day of the open period, and
-        ConflictError for a rule id that is taken.
+        ConflictError for a rule id that is taken, and where MOST_RULES are not over *today*.
         """
         if any(other.rule_id == rule.rule_id for other in self.rules):
             raise ConflictError(f"there is a claim rule {rule.rule_id} already")
-        if len(self.rules) >= MOST_RULES:
-            raise ConflictError(f"there are {MOST_RULES} claim rules, which is the most")
+        if sum(one.end is None or one.end > today for one in self.rules) >= MOST_RULES:
+            raise ConflictError(
+                f"there are {MOST_RULES} claim rules that are not over, which is the most; end one"
+            )
         if rule.start < open_from:
             raise InvalidError(
                 f"{rule.start} is before the open period; a rule starts on {open_from} or later"
@@ -152,6 +158,8 @@ def like(pattern: str, text: str) -> bool:
     >>> like("web-?", "web-1"), like("web-?", "web-12"), like("*a.b*", "xaxb"), like("[a]", "a")
     (True, False, False, False)
     """
+    if not all(piece in text for piece in _pieces(pattern)):
+        return False
     # Each star takes as little as it can; only the last one met has to be tried again.
     place = at = 0
     star: tuple[int, int] | None = None
@@ -168,6 +176,12 @@ def like(pattern: str, text: str) -> bool:
         else:
             return False
     return not pattern[place:].strip("*")
+
+
+@lru_cache(maxsize=4096)
+def _pieces(pattern: str) -> tuple[str, ...]:
+    """What is literal in *pattern*: most texts are soon seen not to hold it."""
+    return tuple(filter(None, re.split(r"[*?]", pattern)))
 
 
 @lru_cache(maxsize=4096)

@@ -1,16 +1,22 @@
 """Claims: the resources of an account that a workload pays for whole, and everyone who ever did."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Self
 
 from finops.domain.errors import ConflictError, InvalidError, NotFoundError
+from finops.domain.periods import BillingPeriod
 from finops.domain.values import Entity, Frozen
 from finops.domain.workloads import Workload
 
 MOST_NAMED = 5  # of the resources that a refusal is about
+
+
+def everything(product_id: str) -> bool:
+    """Every product lies in the scope of whoever asks."""
+    return True
 
 
 class Claim(Frozen):
@@ -87,20 +93,19 @@ class AccountClaims(Entity):
         *,
         start: date | None = None,
         open_from: date,
-        containers: Mapping[str, str] | None = None,
         by: str,
         at: datetime,
+        sees: Callable[[str], bool] = everything,
     ) -> Self:
         """These claims and those of *workload* on *resources*: all of them, or none.
 
         They start on the next day, or earlier: *start* may go down to *open_from*, the first day of
-        the open period. *containers* are those of *resources* that are parts of an instance (split
-        cost allocation), and the instance.
+        the open period. *sees* says which products the claimer may know of.
 
-        Raises ConflictError naming a resource and who holds it, where another claim covers any day
-        from the start on; InvalidError for any other start, a resource named twice, another
-        account's workload, and a container: what it costs is part of its instance's cost, and
-        would be paid for twice. Source: specification section 7.3.
+        Raises ConflictError naming a resource and who holds it (as far as the claimer may know),
+        where another claim covers any day from the start on; InvalidError for any other start, a
+        resource named twice, another account's workload, and one that has ended. Source:
+        specification section 7.3.
         """
         wanted = tuple(resources)
         tomorrow = at.date() + timedelta(1)
@@ -118,14 +123,14 @@ class AccountClaims(Entity):
             raise InvalidError(
                 f"{begins} is before the open period; a claim starts on {open_from} or later"
             )
+        if BillingPeriod.of(max(begins, at.date())) > workload.end:
+            raise InvalidError(
+                f"{workload.name} ended with {workload.end}; plan it to a later month, or claim for "
+                "one that runs"
+            )
         if twice := _repeated(wanted):
             raise InvalidError(f"{_some(twice)}: named twice; name each resource once")
-        if inside := [resource for resource in wanted if resource in (containers or {})]:
-            instances = sorted({(containers or {})[resource] for resource in inside})
-            raise InvalidError(
-                f"{_some(inside)}: containers, whose cost is part of {_some(instances)}; claim that"
-            )
-        self._must_be_free(wanted, begins)
+        self._must_be_free(wanted, begins, sees)
         made = tuple(
             Claim(
                 account_id=self.account_id,
@@ -140,21 +145,33 @@ class AccountClaims(Entity):
         )
         return self._with((*self.claims, *made))
 
-    def released(self, resources: Iterable[str], *, by: str, at: datetime) -> Self:
+    def released(
+        self,
+        resources: Iterable[str],
+        *,
+        by: str,
+        at: datetime,
+        sees: Callable[[str], bool] = everything,
+    ) -> Self:
         """These claims with *resources* back in the account's shares from the next day; all or none.
 
         A claim that is released before its first day covers none. Raises NotFoundError naming the
-        resources that nobody holds.
+        resources that nobody holds whom *sees* lets whoever releases them know of.
         """
         wanted = tuple(dict.fromkeys(resources))
         if not wanted:
             raise InvalidError("name the resources to release")
         held = {
-            resource: next((c for c in self.of(resource) if c.end is None), None)
+            resource: next(
+                (c for c in self.of(resource) if c.end is None and sees(c.product_id)), None
+            )
             for resource in wanted
         }
         if free := [resource for resource, claim in held.items() if claim is None]:
-            raise NotFoundError(f"{_some(free)}: claimed by nobody, so there is nothing to release")
+            raise NotFoundError(
+                f"{_some(free)}: claimed by nobody in your financial scope, so there is nothing "
+                "to release"
+            )
         tomorrow = at.date() + timedelta(1)
         released: dict[int, Claim] = {
             id(claim): claim.model_copy(
@@ -165,7 +182,9 @@ class AccountClaims(Entity):
         }
         return self._with(tuple(released.get(id(claim), claim) for claim in self.claims))
 
-    def _must_be_free(self, resources: Iterable[str], start: date) -> None:
+    def _must_be_free(
+        self, resources: Iterable[str], start: date, sees: Callable[[str], bool]
+    ) -> None:
         taken = [
             (resource, claim)
             for resource in resources
@@ -173,7 +192,10 @@ class AccountClaims(Entity):
             if claim.end is None or max(claim.start, start) < claim.end
         ]
         if taken:
-            told = "; ".join(_held(resource, claim) for resource, claim in taken[:MOST_NAMED])
+            told = "; ".join(
+                _held(resource, claim, is_seen=sees(claim.product_id))
+                for resource, claim in taken[:MOST_NAMED]
+            )
             more = f"; and {len(taken) - MOST_NAMED} more" if len(taken) > MOST_NAMED else ""
             raise ConflictError(f"{told}{more}; nothing was claimed")
 
@@ -183,12 +205,14 @@ class AccountClaims(Entity):
         )
 
 
-def _held(resource: str, claim: Claim) -> str:
+def _held(resource: str, claim: Claim, *, is_seen: bool) -> str:
     until = "" if claim.end is None else f" up to {claim.end - timedelta(1)}"
-    return (
-        f"{resource} is claimed from {claim.start}{until} by workload {claim.workload_id} of "
-        f"{claim.product_id} ({claim.claimed_by})"
+    holder = (
+        f"workload {claim.workload_id} of {claim.product_id} ({claim.claimed_by})"
+        if is_seen
+        else "a workload outside your financial scope"
     )
+    return f"{resource} is claimed from {claim.start}{until} by {holder}"
 
 
 def _repeated(names: tuple[str, ...]) -> list[str]:

@@ -17,6 +17,20 @@ def generation(payer: str, period: str, load: str) -> str:
     return f"ledger/payer={quoted(payer)}/billing_period={period}/load={load}"
 
 
+def allocation(payer: str, period: str, run: str) -> str:
+    """The prefix of what one allocation run made: never written again in another way.
+
+    >>> allocation("111122223333", "2026-09", "0c3e")
+    'allocations/payer=111122223333/billing_period=2026-09/run=0c3e'
+    """
+    return f"allocations/payer={quoted(payer)}/billing_period={period}/run={run}"
+
+
+def preview(preview_id: str, name: str) -> str:
+    """Something about a preview; gone after a month."""
+    return f"previews/{preview_id}/{name}"
+
+
 def account_folder(account: str | None) -> str:
     """The part of a generation that holds one account; charges of no account have their own.
 

@@ -132,45 +132,53 @@ class AccountShares(Entity):
         shares: Iterable[tuple[str, int]],
         *,
         start: date | None = None,
-        year_end: date,
+        first_month: int = 1,
         open_from: date,
         joined: date | None = None,
         by: str,
         at: datetime,
         reason: str | None = None,
     ) -> Self:
-        """This account split anew, from *start* up to *year_end* (exclusive).
+        """This account split anew, from `begins` to the end of the fiscal year of that day.
 
-        The first split starts where `first_start` says, and needs no *start*; it ends with the
-        fiscal year of today. Every other one starts on the first day of a spend period that is not
-        before *open_from*, the first day of the first open month, and ends with its own year.
+        The first split is one for each fiscal year up to that of *at*, see `terms`. Fiscal years
+        start with *first_month*.
 
         Raises InvalidError for another start, and for shares that are not `whole`.
         """
         split = whole(shares)
-        if self.revisions:
-            begins = _remap_start(start, open_from)
-        else:
-            begins = first_start(at.date(), joined=joined, open_from=open_from)
-            if start not in (None, begins):
-                raise InvalidError(
-                    f"the first split of an account starts on {begins}, not on {start}; leave the "
-                    "start out"
-                )
-        if begins >= year_end:
-            raise InvalidError(
-                f"a split that starts on {begins} cannot end with the fiscal year before {year_end}"
+        today = at.date()
+        begins = self.begins(start, today, open_from=open_from, joined=joined)
+        new = (
+            Revision(
+                number=number,
+                start=term.start,
+                end=term.end,
+                shares=split,
+                set_by=by,
+                set_at=at,
+                reason=reason,
             )
-        revision = Revision(
-            number=len(self.revisions) + 1,
-            start=begins,
-            end=year_end,
-            shares=split,
-            set_by=by,
-            set_at=at,
-            reason=reason,
+            for number, term in enumerate(
+                terms(begins, begins if self.revisions else today, first_month),
+                start=len(self.revisions) + 1,
+            )
         )
-        return self.changed(revisions=(*self.revisions, revision))
+        return self.changed(revisions=(*self.revisions, *new))
+
+    def begins(
+        self, start: date | None, today: date, *, open_from: date, joined: date | None = None
+    ) -> date:
+        """The day that a new split starts on, where *start* is asked for.
+
+        The first split needs none: it is what `first_start` says. Every other one is the first day
+        of a spend period that is not before *open_from*, the first day of the first open month.
+        Raises InvalidError for any other.
+        """
+        first = first_start(today, joined=joined, open_from=open_from)
+        if not self.revisions and start in (None, first):
+            return first
+        return _remap_start(start, open_from)
 
     def status(self, revision: Revision, day: date) -> ShareStatus:
         """Where *revision* is in its life on *day*, by the days on which it is in force.
@@ -225,6 +233,20 @@ def first_start(today: date, *, joined: date | None, open_from: date) -> date:
     """
     last_month = (today.replace(day=1) - timedelta(1)).replace(day=1)
     return max(last_month, open_from, joined or last_month)
+
+
+def terms(start: date, today: date, first_month: int = 1) -> tuple[Period, ...]:
+    """The days from *start* on by fiscal year, up to the end of the one that *today* lies in.
+
+    A split ends with the fiscal year of its start. Where that is over already, the account would be
+    nobody's today: the first split that is set in January starts in December.
+
+    >>> [f"{term.start} {term.end}" for term in terms(date(2026, 12, 1), date(2027, 1, 5))]
+    ['2026-12-01 2027-01-01', '2027-01-01 2028-01-01']
+    """
+    first, last = (FiscalYear.of(day, first_month).year for day in (start, max(start, today)))
+    years = [FiscalYear(year, first_month) for year in range(first, last + 1)]
+    return tuple(Period(max(start, year.start), year.end) for year in years)
 
 
 def _remap_start(start: date | None, open_from: date) -> date:

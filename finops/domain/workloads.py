@@ -136,6 +136,20 @@ class Workload(Entity):
             end=end,
         )
 
+    def ended(self, month: str) -> Self:
+        """This workload with *month* as its last one, which is before the one that was planned.
+
+        Its claims stay until they are released. Raises InvalidError for another month.
+        """
+        last = BillingPeriod(month)
+        if last >= BillingPeriod(self.end):
+            raise InvalidError(f"{self.name} ends in {self.end} already; name an earlier month")
+        if last < BillingPeriod(self.launch):
+            raise InvalidError(
+                f"{self.name} launches in {self.launch}; it can end in that month, not in {last}"
+            )
+        return self.changed(end=str(last))
+
     def runs_in(self, month: str) -> bool:
         return self.launch <= month <= self.end
 

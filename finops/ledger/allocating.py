@@ -75,17 +75,54 @@ class ProductDay(NamedTuple):
     amount: int
 
 
+class OwnersMonth(NamedTuple):
+    """What an owner pays of an account's charges of one class, in ticks, and on which days.
+
+    *first_day* and *last_day* are those that something is paid for.
+    """
+
+    payer: str
+    billing_period: str
+    currency: str | None
+    product_id: str | None
+    account: str | None
+    kind: str
+    workload_id: str | None
+    rule: str | None
+    basis_points: int | None
+    reason: str | None
+    meant_for: str | None
+    charge_class: str
+    first_day: date
+    last_day: date
+    amount: int
+
+
+class ServiceDay(NamedTuple):
+    """What a product pays for a service and a day, of charges of one class, in ticks."""
+
+    currency: str | None
+    product_id: str
+    day: date
+    service: str | None
+    charge_class: str
+    amount: int
+
+
 class Allocated(NamedTuple):
     """What a worker made of its share of the accounts.
 
-    *parts* are files in the order of the parts. *spends* are what claims, rules and shares gave each
-    product of a bill. *waiting* are files with what is to be spread in proportion to the spend of
-    all shares together (see `spread`); None where nothing is.
+    *parts* are files in the order of the parts; *days*, *owners* and *by_service* are what they add
+    up to, by `ProductDay`, `OwnersMonth` and `ServiceDay`. *spends* are what claims, rules and shares
+    gave each product of a bill. *waiting* are files with what is to be spread in proportion to the
+    spend of all shares together (see `spread`); None where nothing is.
     """
 
     parts: tuple[Path, ...]
     rows: int
-    product_days: tuple[ProductDay, ...]
+    days: Path
+    owners: Path
+    by_service: Path
     spends: Spends
     waiting: "Waiting | None" = None
 
@@ -132,7 +169,9 @@ def allocate(
     return Allocated(
         parts=(parts,),
         rows=rows,
-        product_days=_product_days(connection, [parts]),
+        days=_days_file(connection, [parts], target / "days.parquet"),
+        owners=_owners_file(connection, [parts], target / "owners.parquet"),
+        by_service=_by_service_file(connection, [parts], target / "by-service.parquet"),
         spends=_spends(connection, parts),
         waiting=waiting,
     )
@@ -160,7 +199,10 @@ def spread(
         parts.append(target / f"spread-{len(parts):04}.parquet")
         some = f"place > {after} AND place <= {last}"
         rows += _write(connection, _spread(waiting.by_shares, some, spends), parts[-1])
-    return Allocated(tuple(parts), rows, _product_days(connection, parts), {})
+    days = _days_file(connection, parts, target / "spread-days.parquet")
+    owners = _owners_file(connection, parts, target / "spread-owners.parquet")
+    by_service = _by_service_file(connection, parts, target / "spread-by-service.parquet")
+    return Allocated(tuple(parts), rows, days, owners, by_service, {})
 
 
 def read(connection: engine.Connection, files: Sequence[Path]) -> Iterator[Part]:
@@ -532,14 +574,51 @@ def _spread(by_shares: Path, some: str, spends: Spends) -> str:
 # -- what is told of them ---------------------------------------------------------------------
 
 
-def _product_days(connection: engine.Connection, parts: list[Path]) -> tuple[ProductDay, ...]:
+def _days_file(connection: engine.Connection, parts: Sequence[Path], path: Path) -> Path:
+    return _summed_file(connection, ProductDay._fields[:-1], "", parts, path)
+
+
+def _owners_file(connection: engine.Connection, parts: Sequence[Path], path: Path) -> Path:
+    fields = tuple(field for field in OwnersMonth._fields[:-1] if not field.endswith("_day"))
+    days = "min(day) AS first_day, max(day) AS last_day, "
+    return _summed_file(connection, fields, days, parts, path)
+
+
+def _by_service_file(connection: engine.Connection, parts: Sequence[Path], path: Path) -> Path:
+    owned = "WHERE product_id IS NOT NULL"
+    return _summed_file(connection, ServiceDay._fields[:-1], "", parts, path, owned)
+
+
+def _summed_file(
+    connection: engine.Connection,
+    fields: Sequence[str],
+    days: str,
+    parts: Sequence[Path],
+    path: Path,
+    where: str = "",
+) -> Path:
+    """Some *parts* summed by *fields*. An overflow of 922 million a row is an error, not a loss."""
+    listed = ", ".join(fields)
+    ordered = ", ".join(f"{field} NULLS LAST" for field in fields)
+    source = f"read_parquet({engine.paths(list(parts))})"
+    _write(
+        connection,
+        f"SELECT {listed}, {days}sum(amount)::BIGINT AS amount FROM {source}"
+        f" {where} GROUP BY {listed} ORDER BY {ordered}",
+        path,
+    )
+    return path
+
+
+def product_days(connection: engine.Connection, files: Sequence[Path]) -> Iterator[ProductDay]:
+    """The sums of several `Allocated.days` files, in no order."""
     fields = ", ".join(ProductDay._fields[:-1])
-    ordered = ", ".join(f"{field} NULLS LAST" for field in ProductDay._fields[:-1])
-    rows = connection.execute(
-        f"SELECT {fields}, sum(amount)::HUGEINT FROM read_parquet({engine.paths(parts)})"
-        f" GROUP BY ALL ORDER BY {ordered}"
-    ).fetchall()
-    return tuple(ProductDay(*row) for row in rows)
+    found = connection.execute(
+        f"SELECT {fields}, sum(amount)::HUGEINT FROM read_parquet({engine.paths(list(files))})"
+        " GROUP BY ALL"
+    )
+    while some := found.fetchmany(LOT):
+        yield from (ProductDay(*row) for row in some)
 
 
 def _spends(connection: engine.Connection, parts: Path) -> dict[Bill, dict[str, int]]:

@@ -42,6 +42,7 @@ FOCUS_TEXTS: Mapping[str, tuple[str, ...]] = {
     "invoice_issuer_name": ("InvoiceIssuerName",),
     "billing_entity": ("PublisherName",),
     "commitment_discount_id": ("CommitmentDiscountId",),
+    "description": ("ChargeDescription",),
 }
 CUR_AMOUNTS: Mapping[str, str] = {
     "unblended_cost": "line_item_unblended_cost",

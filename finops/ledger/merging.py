@@ -96,7 +96,7 @@ def merge(
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")
 
     connection.execute(f"CREATE OR REPLACE TEMP VIEW partials AS {_partials(partials)}")
-    table("spelled", _SPELLED)
+    table("spelled", SPELLED)
     table("summed", _summed())
     table("net_bills", _NET_BILLS)
     for bill in net_bills:
@@ -168,7 +168,7 @@ def _partials(files: list[Path]) -> str:
 
 
 # Tags as their owner spells them, keys sorted: `finops.domain.tags.canonical`.
-_SPELLED = f"""
+SPELLED = f"""
     SELECT stated, to_json(map(list(key ORDER BY key), list(value ORDER BY key)))::VARCHAR AS tags
     FROM (
         SELECT stated, max(value) AS value,
@@ -203,11 +203,13 @@ _CUBE = f"""
     SELECT {", ".join(CUBE)}, {_sums(MEASURES)}, bool_or(is_net) AS is_net, count(*)::BIGINT AS charges
     FROM charges GROUP BY ALL ORDER BY {", ".join(f"{field} NULLS LAST" for field in CUBE)}"""
 # The inventory of an account's month: each resource by service, with the tags of its last day
-# (none, where they were taken away). Not of two currencies in one sum.
+# (none, where they were taken away). A container has one instance, as long as it lives. Not of two
+# currencies in one sum.
 _RESOURCES = f"""
     SELECT {BILL}, sub_account_id, resource_id, service_code,
         arg_max({{'r': region_id}}, (charge_date, coalesce(region_id, '')))['r'] AS region_id,
         arg_max({{'t': tags}}, (charge_date, coalesce(tags, '')))['t'] AS tags,
+        max(split_parent_resource_id) AS split_parent_resource_id,
         min(charge_date) AS first_day, max(charge_date) AS last_day, {_sums(MEASURES)}
     FROM charges WHERE resource_id IS NOT NULL
     GROUP BY {BILL}, sub_account_id, resource_id, service_code

@@ -97,16 +97,21 @@ def fetch(
         if first <= group < last and path.split(", ")[0] in wanted:
             start = min(offset for offset in (dictionary, data) if offset)
             spans.append((int(start), int(start + size)))
+    bring(remote, file, local, spans)
+    return whole.model_copy(update={"first_row": rows_before, "rows": rows})
+
+
+def bring(remote: Remote, file: Sized, local: Path, spans: Sequence[tuple[int, int]]) -> None:
+    """The bytes of *spans*, each (start, end), in their places in the sparse file *local*."""
     with local.open("r+b") as sparse, ThreadPoolExecutor(REQUESTS) as pool:
 
-        def bring(piece: tuple[int, int]) -> None:
+        def write(piece: tuple[int, int]) -> None:
             """Straight to its place: no more is held than is on its way."""
             os.pwrite(
                 sparse.fileno(), remote.read_range(file, piece[0], piece[1] - piece[0]), piece[0]
             )
 
-        list(pool.map(bring, _pieces(spans)))
-    return whole.model_copy(update={"first_row": rows_before, "rows": rows})
+        list(pool.map(write, _pieces(spans)))
 
 
 def _pieces(spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -5,7 +5,8 @@ from pathlib import Path
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
-from finops.domain.charges import Key
+from finops.domain.bill_notes import CreditLine
+from finops.domain.charges import DISCOUNTS, ChargeCategory, Key
 from finops.domain.errors import RefusedError
 from finops.domain.loads import ControlTotal
 from finops.domain.money import settled
@@ -22,6 +23,8 @@ MONEY = (
     "split_unused_cost",
 )
 REQUIRED = "unblended_cost"
+LONGEST_DESCRIPTION = 500
+MOST_NOTED = 10_000  # credits of a range: what is cut here is cut before the ranges are added up
 PARQUET = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
 
 
@@ -37,7 +40,9 @@ class Payer(BaseModel):
 class Reduced(BaseModel):
     """What a worker made of its range: its control totals, and what it noticed.
 
-    *net_bills* are the (payer, period) whose lines state net costs, and so hold their discounts.
+    *net_bills* are the (payer, period) whose lines state net costs, and so hold their discounts;
+    *discounted* are the (payer, period, service) of lines that are discounts. *credits* are what
+    lines name, the largest first; a warning says where there are more than `MOST_NOTED`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,6 +50,8 @@ class Reduced(BaseModel):
     controls: tuple[ControlTotal, ...]
     warnings: tuple[str, ...] = ()
     net_bills: tuple[tuple[str, str], ...] = ()
+    discounted: tuple[tuple[str, str, str | None], ...] = ()
+    credits: tuple[CreditLine, ...] = ()
 
 
 def reduce(
@@ -57,8 +64,9 @@ def reduce(
 ) -> Reduced:
     """Sum *source* by the key of the ledger into one Parquet file for each of *targets*.
 
-    Columns: those of `finops.domain.charges.Key`, `lines`, each of `MONEY` in ticks of 1e-10 with a
-    `…_dust` of 1e-20 beside it, and `net_lines`. An account is in one target only. Savings Plans are
+    Columns: those of `finops.domain.charges.Key`, `credit` (what a credit's line says it is),
+    `lines`, each of `MONEY` in ticks of 1e-10 with a `…_dust` of 1e-20 beside it, and `net_lines`. An
+    account is in one target only. Savings Plans are
     not netted yet: their two halves may be in different files.
 
     Raises RefusedError naming file, row and field where a line states no readable cost, and where
@@ -98,7 +106,8 @@ def _query(lines: Lines, payer: Payer) -> str:
     """The reduction; what follows from a key is worked out once a group, not once a line."""
     inner = {field: _key(lines, field, payer) for field in Key._fields}
     del inner["charge_category"]
-    outer = {field: field for field in Key._fields} | {
+    inner["credit"] = _credit(lines)
+    outer = {field: field for field in (*Key._fields, "credit")} | {
         "billing_period": "strftime(billing_period, '%Y-%m')",
         "charge_category": lines.charge_category("line_item_type"),
     }
@@ -118,6 +127,12 @@ def _query(lines: Lines, payer: Payer) -> str:
             {", ".join(measures)}
         FROM (SELECT {", ".join(f"{e} AS {field}" for field, e in (inner | measures).items())}
             FROM {lines.source.relation} GROUP BY ALL)"""
+
+
+def _credit(lines: Lines) -> str:
+    """The text of a line that AWS credits something by. FOCUS calls its type a category."""
+    said = f"left({lines.text('description')}, {LONGEST_DESCRIPTION})"
+    return f"CASE WHEN {lines.text('line_item_type')} = '{ChargeCategory.CREDIT}' THEN {said} END"
 
 
 def _sum(expression: str) -> str:
@@ -251,6 +266,11 @@ def _controls(connection: duckdb.DuckDBPyConnection, lines: Lines, targets: list
     if blank := sum(row[6] for row in found):
         title = lines.amounts[REQUIRED].title
         warnings.append(f"{name}: {blank} lines leave {title} blank; they count as 0")
+    credits_, count = _credits(connection, targets)
+    if left_out := count - len(credits_):
+        warnings.append(
+            f"{name}: lines name {count} credits; the {left_out} smallest of them are not noted"
+        )
     controls = tuple(
         ControlTotal(
             billing_account_id=row[0],
@@ -263,8 +283,51 @@ def _controls(connection: duckdb.DuckDBPyConnection, lines: Lines, targets: list
         for row in found
         for ticks, dust in [settled(int(row[4]), int(row[5]))]
     )
-    net_bills = tuple(sorted({(row[0], row[1]) for row in found if row[7]}))
-    return Reduced(controls=controls, warnings=tuple(warnings), net_bills=net_bills)
+    return Reduced(
+        controls=controls,
+        warnings=tuple(warnings),
+        net_bills=tuple(sorted({(row[0], row[1]) for row in found if row[7]})),
+        discounted=_discounted(connection, targets),
+        credits=credits_,
+    )
+
+
+def _discounted(
+    connection: duckdb.DuckDBPyConnection, targets: list[Path]
+) -> tuple[tuple[str, str, str | None], ...]:
+    """The services that lines lower, by bill."""
+    listed = ", ".join(engine.text(name) for name in sorted(DISCOUNTS))
+    rows = connection.execute(f"""
+        SELECT DISTINCT billing_account_id, billing_period, service_code
+        FROM read_parquet({engine.paths(targets)}) WHERE line_item_type IN ({listed})
+        ORDER BY ALL""").fetchall()
+    return tuple((payer, period, service) for payer, period, service in rows)
+
+
+def _credits(
+    connection: duckdb.DuckDBPyConnection, targets: list[Path]
+) -> tuple[tuple[CreditLine, ...], int]:
+    """What lines credit, by what they say it is: the largest, and how many there are in all."""
+    of = ("billing_account_id", "billing_period", "billing_currency", "sub_account_id", "credit")
+    rows = connection.execute(f"""
+        SELECT {", ".join(of)}, sum(billed_cost)::HUGEINT AS amount, min(charge_date),
+            max(charge_date), count(*) OVER ()
+        FROM read_parquet({engine.paths(targets)}) WHERE credit IS NOT NULL GROUP BY ALL
+        ORDER BY abs(amount) DESC, {", ".join(of)} LIMIT {MOST_NOTED}""").fetchall()
+    largest = tuple(
+        CreditLine(
+            billing_account_id=payer,
+            billing_period=period,
+            billing_currency=currency,
+            sub_account_id=account,
+            description=credit,
+            amount=int(amount),
+            first_day=first,
+            last_day=last,
+        )
+        for payer, period, currency, account, credit, amount, first, last, _ in rows
+    )
+    return largest, rows[0][-1] if rows else 0
 
 
 def _first_unreadable(connection: duckdb.DuckDBPyConnection, lines: Lines, count: int) -> str:

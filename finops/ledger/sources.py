@@ -97,7 +97,9 @@ class Source(BaseModel):
             f" columns = {{{columns}}}, auto_detect = false,"
             f" delim = {engine.text(self.delimiter)}, quote = '{quote}', escape = '{quote}',"
             f" compression = {engine.text(self.compression or 'none')},"
-            " null_padding = true, parallel = false, max_line_size = 16777216)"
+            # Without its own size a buffer is sixteen of the longest lines: half of a worker's memory.
+            " null_padding = true, parallel = false, max_line_size = 16777216,"
+            " buffer_size = 33554432)"
         )
 
     def by_name(self) -> Mapping[str, Column]:

@@ -7,8 +7,25 @@ from botocore.exceptions import BotoCoreError
 
 from finops.domain.errors import FinOpsError
 from finops.local import screen
-from finops.local.commands import accounts, audit, bills, budgets, charts, local, people
+from finops.local.commands import (
+    accounts,
+    allocations,
+    audit,
+    bills,
+    budgets,
+    charts,
+    claims,
+    local,
+    people,
+    policies,
+    shares,
+)
+from finops.local.commands.credits import app as credits_app
+from finops.local.commands.credits import discounts
 from finops.local.commands.demo import demo
+from finops.local.commands.explain import explain
+from finops.local.commands.previews import preview
+from finops.local.commands.resources import resources
 from finops.local.commands.sample import sample
 
 app = typer.Typer(
@@ -30,6 +47,21 @@ app.add_typer(budgets.app, name="budget")
 app.command()(budgets.budgets)
 app.command()(budgets.plan)
 app.add_typer(accounts.app, name="accounts")
+app.command()(resources)
+app.add_typer(claims.app, name="workloads")
+app.command()(claims.claims)
+app.command()(claims.claim)
+app.command()(claims.release)
+app.command()(claims.spaces)
+app.add_typer(shares.app, name="shares")
+app.add_typer(policies.policies, name="policies")
+app.add_typer(policies.rules, name="claim-rules")
+app.add_typer(allocations.app, name="allocations")
+app.command("financial-scope")(allocations.financial_scope)
+app.command()(preview)
+app.command()(explain)
+app.add_typer(credits_app, name="credits")
+app.add_typer(discounts, name="discounts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(local.app, name="local")
 

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -58,11 +58,13 @@ class LocalAws:
     """The local AWS of one folder.
 
     It holds a lock on `aws.lock` for as long as it lives: that, and not a process id that
-    may have passed to somebody else, says whether it runs.
+    may have passed to somebody else, says whether it runs. *at_first* gives the state that services
+    start with which have none yet, by service.
     """
 
-    def __init__(self, where: Path) -> None:
+    def __init__(self, where: Path, at_first: Callable[[], Mapping[str, str]] = dict) -> None:
         self.folder = where
+        self._at_first = at_first
         self.log = where / "aws.log"
         self._lock = where / "aws.lock"
         self._turn = where / "turn.lock"
@@ -149,6 +151,28 @@ class LocalAws:
         shutil.rmtree(self._temporary, ignore_errors=True)
         for each in (self._temporary, self._state, self._objects):
             each.mkdir(parents=True, exist_ok=True)
+        with self._first_state():
+            return self._run(port)
+
+    @contextmanager
+    def _first_state(self) -> Iterator[None]:
+        """State for services that have none, there while it starts: it keeps its own afterwards.
+
+        What lay about until it stops would look as if it had stopped cleanly before.
+        """
+        made = []
+        for service, state in self._at_first().items():
+            path = self._state / f"{service}.json"
+            if not path.exists():
+                path.write_text(state)
+                made.append(path)
+        try:
+            yield
+        finally:
+            for path in made:
+                path.unlink()
+
+    def _run(self, port: int) -> bool:
         with self._lock.open("w") as lock, self.log.open("w") as log:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             process = subprocess.Popen(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from finops.local import local_aws, sign_in
+from finops.local import local_aws, organization, sign_in
 from finops.local.assembly import synthesize
 from finops.local.deployment import deploy, deployed
 from finops.local.installation import Installation
@@ -37,8 +37,8 @@ class Status:
 
 
 def here() -> LocalAws:
-    """The local AWS of this clone."""
-    return LocalAws(local_aws.folder())
+    """The local AWS of this clone; the sample company has its organization there."""
+    return LocalAws(local_aws.folder(), organization.at_first)
 
 
 def up(tell: Callable[[str], None] = lambda said: None) -> Installation:

@@ -20,6 +20,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 )
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import Field
 
 from finops.domain.audit import Act, Receipt, reason
 from finops.domain.authorization import Action, may
@@ -64,13 +65,22 @@ WRITE: dict[int, Any] = READ | {
 VERSIONED: dict[int, Any] = WRITE | {
     428: {"description": "`If-Match` must say which version was read"}
 }
+CHANGED: dict[int, Any] = {409: {"description": "What is listed has changed while paging"}}
 
 Cursor = Annotated[str | None, Query(description="Where the page before ended", max_length=2000)]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Items a page")]
+Reason = Annotated[str | None, Field(max_length=500)]
 
 RIGHTS_KEPT = 30  # seconds: whoever loses a right has lost it within a minute
 KNOWN_AT_ONCE = 1_000
-LARGEST_BODY = 2**20  # bytes
+# Bytes: 10,000 resources are claimed in one step, and an ARN can be hundreds of characters long.
+# Lambda takes requests of 6 MB, in which the body is quoted.
+LARGEST_BODY = 4 * 2**20
+# Bytes of a page's items: Lambda answers with 6 MB, in which the body is quoted, and a table says of
+# each row what is said once of an item.
+LARGEST_PAGE = 2 * 2**20
+# Where what a request made is looked at, by the kind of its records.
+PLACES = {"credit": "/credits", "preview": "/previews", "workload": "/workloads"}
 EXPOSED = ("ETag", "Location", "X-Next-Cursor", "Idempotency-Replayed")
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 KEY = re.compile(r"[\x21-\x7e]{1,128}")
@@ -84,9 +94,19 @@ def instead_of_ok(answers: Mapping[int, Any], code: int, told: str) -> dict[int,
     return {c: a for c, a in answers.items() if c != 200} | {code: {"description": told}}
 
 
+class _Resolver(APIGatewayRestResolver):
+    """Matches a path as it was sent, and reads what its parts are called only then.
+
+    The ids of some providers hold slashes, which part a path once they are read.
+    """
+
+    def _convert_matches_into_route_keys(self, match: re.Match[str]) -> dict[str, str]:
+        return {name: unquote(part) for name, part in match.groupdict().items()}
+
+
 def rest_api() -> APIGatewayRestResolver:
     """A resolver that validates by types and answers every error as a problem."""
-    app = APIGatewayRestResolver(enable_validation=True)
+    app = _Resolver(enable_validation=True)
     app.use(middlewares=[_once])
 
     @app.exception_handler(list(STATUSES))  # type: ignore[untyped-decorator]
@@ -123,8 +143,7 @@ def answer(
     """What *app* answers to *event*; pages of *origins* may read it."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     began = time.monotonic()
-    # As it was sent: what a resolver matches are names, with their @ and #.
-    event = event | {"path": unquote(event.get("path") or "/")}
+    event = event | {"path": event.get("path") or "/"}
     refused = _unreadable(event, headers)
     answered = refused if refused is not None else app.resolve(event, context)
     logger.info(
@@ -321,9 +340,9 @@ def _told_before(app: APIGatewayRestResolver) -> Response[Any] | None:
     record = wiring.audit().record(found.entity, found.sequence)
     if record is None:
         return None
-    if not may(caller(app), Action.SEE_ELEMENT, record.element):
-        if record.element:
-            raise NotFoundError(f"there is no {record.element} in your financial scope")
+    if not may(caller(app), Action.SEE_ELEMENT, record.done_at):
+        if record.done_at:
+            raise NotFoundError(f"there is no {record.done_at} in your financial scope")
         raise ForbiddenError("what this request was answered is not for you any more")
     from finops.usecases.replay import told_again
 
@@ -332,6 +351,8 @@ def _told_before(app: APIGatewayRestResolver) -> Response[Any] | None:
     response.headers["Idempotency-Replayed"] = "true"
     if etag is not None:
         response.headers["ETag"] = etag
+    if found.status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED):
+        return located(response, record.entity)
     return response
 
 
@@ -362,6 +383,14 @@ def as_entity(
     return told
 
 
+def located(told: Response[Any], entity: str) -> Response[Any]:
+    """*told* with the place of what was made, by its name on record: `credit#3f2a`."""
+    kind, _, name = entity.partition("#")
+    if kind in PLACES:
+        told.headers["Location"] = f"{PLACES[kind]}/{name}"
+    return told
+
+
 def etag(number: int) -> str:
     """A version as a header says it."""
     return f'"{number}"'
@@ -384,28 +413,54 @@ def as_csv(
 
 
 def page(
-    found: Sequence[Any], limit: int, cursor: str | None, key: Callable[[Any], str]
+    found: Sequence[Any],
+    limit: int,
+    cursor: str | None,
+    key: Callable[[Any], str],
+    *,
+    told: Callable[[Any], Any] | None = None,
+    state: str | int | None = None,
 ) -> tuple[list[Any], str | None]:
     """Some of *found*, which is sorted by *key*, after the one that *cursor* names.
 
-    What comes or goes meanwhile is not shown twice and shifts nothing.
+    What comes or goes meanwhile is not shown twice and shifts nothing. Where keys are places that
+    do shift, *state* says what they are places of: ConflictError for a cursor of another one. A page
+    ends early where its items, as they are *told*, would be more than an answer holds.
     """
     start = 0
     if cursor is not None:
-        after = _read_cursor(cursor)
+        after, of = _read_cursor(cursor)
+        if of != (None if state is None else str(state)):
+            raise ConflictError(
+                "what is listed has changed meanwhile; start again without a cursor"
+            )
         start = bisect_right(found, after, key=key)
     shown = list(found[start : start + limit])
-    is_last = start + limit >= len(found)
-    return shown, None if is_last or not shown else _write_cursor(key(shown[-1]))
+    if told is not None:
+        shown = shown[: _fitting(map(told, shown))]
+    is_last = start + len(shown) >= len(found)
+    return shown, None if is_last or not shown else _write_cursor(key(shown[-1]), state)
 
 
-def _write_cursor(after: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps({"after": after}).encode()).decode()
+def _fitting(items: Iterable[Any]) -> int:
+    """How many of *items* an answer holds; one at least."""
+    size = count = 0
+    for item in items:
+        size += len(json.dumps(item))
+        if count and size > LARGEST_PAGE:
+            break
+        count += 1
+    return count
 
 
-def _read_cursor(cursor: str) -> str:
+def _write_cursor(after: str, state: str | int | None) -> str:
+    said = {"after": after} if state is None else {"after": after, "of": str(state)}
+    return base64.urlsafe_b64encode(json.dumps(said).encode()).decode()
+
+
+def _read_cursor(cursor: str) -> tuple[str, str | None]:
     try:
         said = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        return str(said["after"])
+        return str(said["after"]), str(said["of"]) if "of" in said else None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidError("the cursor is none of ours; start again without it") from error

@@ -3,10 +3,12 @@
 Functions are named like the ports. Importing this costs nothing and asks nothing of the environment.
 """
 
+import atexit
 import json
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import date
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,20 +17,36 @@ from finops.runtime import settings
 
 if TYPE_CHECKING:
     from finops.adapters.records import Records
+    from finops.adapters.rules import Kind, S3ClaimRuleBook, S3Claims
+    from finops.domain.class_policies import ClassPolicies, CostBasis
     from finops.domain.people import Role
-    from finops.ledger.engine import Limits
+    from finops.domain.shares import AccountShares
+    from finops.domain.workloads import Workload
+    from finops.ledger.engine import Connection, Limits
+    from finops.ledger.inventory import Inventory
+    from finops.usecases.allocated import Shelf
+    from finops.usecases.allocation_answers import Sources
+    from finops.usecases.bill_notes import BillNotes
     from finops.usecases.budgets import Desk
     from finops.usecases.charts import Bench
+    from finops.usecases.claims import ClaimsDesk
     from finops.usecases.costs import Summing
+    from finops.usecases.credits import Treasury
+    from finops.usecases.financial_scope import ScopeSources
+    from finops.usecases.grounds import Book, Grounds
     from finops.usecases.memo import Memo
+    from finops.usecases.originals import Originals
     from finops.usecases.plans import Planning
     from finops.usecases.ports import (
         Accounts,
+        AllocationRuns,
+        Allocations,
         Audit,
         Bills,
         Budgets,
         ChartFiles,
         Charts,
+        Credits,
         Deliveries,
         Ledger,
         Loads,
@@ -36,11 +54,19 @@ if TYPE_CHECKING:
         Notices,
         Organizations,
         People,
+        ProductSpend,
         Receipts,
+        Rulebook,
+        RulesHeads,
         Runs,
         SignIns,
         Spending,
+        WorkloadSpend,
     )
+    from finops.usecases.previews import Studio
+    from finops.usecases.resources import Stock
+    from finops.usecases.spaces import SpaceSources
+    from finops.usecases.spending import AllocatedSpending
     from finops.usecases.tasks import Office
 
 
@@ -180,11 +206,17 @@ def receipts() -> "Receipts":
     return DynamoReceipts(client("dynamodb"), settings.text("REQUESTS_TABLE"))
 
 
-@cache
 def spending() -> "Spending":
-    from finops.usecases.spending import BilledSpending
+    return allocated_spending()
 
-    return BilledSpending(bills())
+
+@cache
+def allocated_spending() -> "AllocatedSpending":
+    from finops.usecases.spending import AllocatedSpending
+
+    return AllocatedSpending(
+        allocations(), bills(), ledger(), currency=currency(), basis=cost_basis()
+    )
 
 
 @cache
@@ -239,7 +271,10 @@ def bench() -> "Bench":
 def office() -> "Office":
     from finops.usecases.tasks import Office
 
-    return Office(charts(), budgets(), people(), first_month(), memo())
+    return Office(
+        *(charts(), budgets(), people(), accounts(), shares(), credits()),
+        *(first_month(), memo()),
+    )
 
 
 def desk() -> "Desk":
@@ -269,3 +304,219 @@ def organizations() -> "Organizations":
     from finops.adapters.organizations import AwsOrganizations
 
     return AwsOrganizations(client("organizations"))
+
+
+# Who pays -----------------------------------------------------------------------------------------
+
+
+@cache
+def shares() -> "Kind[AccountShares]":
+    from finops.adapters.rules import dynamo_shares
+
+    return dynamo_shares(records(), settings.text("RULES_TABLE"))
+
+
+@cache
+def policies() -> "Kind[ClassPolicies]":
+    from finops.adapters.rules import dynamo_policies
+
+    return dynamo_policies(records(), settings.text("RULES_TABLE"))
+
+
+@cache
+def claims() -> "S3Claims":
+    from finops.adapters.rules import S3Claims
+
+    return S3Claims(records(), settings.text("RULES_TABLE"), client("s3"), ledger_bucket())
+
+
+@cache
+def claim_rule_book() -> "S3ClaimRuleBook":
+    from finops.adapters.rules import S3ClaimRuleBook
+
+    return S3ClaimRuleBook(records(), settings.text("RULES_TABLE"), client("s3"), ledger_bucket())
+
+
+@cache
+def claim_heads() -> "RulesHeads":
+    from finops.adapters.rules import dynamo_claim_heads
+
+    return dynamo_claim_heads(records(), settings.text("RULES_TABLE"))
+
+
+@cache
+def claim_rule_heads() -> "RulesHeads":
+    from finops.adapters.rules import dynamo_claim_rule_heads
+
+    return dynamo_claim_rule_heads(records(), settings.text("RULES_TABLE"))
+
+
+@cache
+def rulebook() -> "Rulebook":
+    from finops.adapters.rules import DynamoRulebook
+
+    return DynamoRulebook(shares(), policies(), claims(), claim_rule_book())
+
+
+@cache
+def workloads() -> "Kind[Workload]":
+    from finops.adapters.rules import dynamo_workloads
+
+    return dynamo_workloads(records(), settings.text("WORKLOADS_TABLE"))
+
+
+def workload_spend() -> "WorkloadSpend":
+    return allocated_spending()
+
+
+def open_from() -> date:
+    """The first day of the first month that is open: all are, until months are closed."""
+    from finops.domain.fiscal_years import FIRST_YEAR
+
+    return date(FIRST_YEAR, 1, 1)
+
+
+def grounds() -> "Grounds":
+    from finops.usecases.grounds import Grounds
+
+    return Grounds(charts(), accounts(), workloads(), first_month(), open_from(), memo())
+
+
+def book() -> "Book":
+    from finops.usecases.grounds import Book
+
+    return Book(rulebook(), grounds(), cost_basis())
+
+
+@cache
+def allocations() -> "Allocations":
+    from finops.adapters.allocations import DynamoAllocations
+
+    return DynamoAllocations(client("dynamodb"), settings.text("ALLOCATIONS_TABLE"))
+
+
+@cache
+def allocation_runs() -> "AllocationRuns":
+    from finops.adapters.stepfunctions import StepFunctionsAllocationRuns
+
+    return StepFunctionsAllocationRuns(client("stepfunctions"), settings.text("ALLOCATE_MONTH_ARN"))
+
+
+def studio() -> "Studio":
+    from finops.usecases.previews import Studio
+
+    return Studio(book(), bills(), ledger(), allocation_runs())
+
+
+def currency() -> str:
+    """The currency that plans are made in."""
+    return settings.text("CURRENCY") or "USD"
+
+
+@cache
+def shelf() -> "Shelf":
+    from finops.usecases.allocated import Shelf
+
+    return Shelf(allocations(), bills(), ledger(), connect)
+
+
+def connect() -> "AbstractContextManager[Connection]":
+    """The engine for some questions, within `limits`."""
+    from finops.ledger.engine import connect as opened
+
+    return opened(limits())
+
+
+@cache
+def originals() -> "Originals":
+    from finops.usecases.originals import Originals
+
+    bucket = settings.text("BILLING_BUCKET")
+    return Originals(deliveries(), Path(tempfile.gettempdir()) / "finops-originals" / bucket)
+
+
+def answers() -> "Sources":
+    from finops.usecases.allocation_answers import Sources
+
+    return Sources(shelf(), book(), charts(), shares(), first_month())
+
+
+def scope_sources() -> "ScopeSources":
+    from finops.usecases.financial_scope import ScopeSources
+
+    return ScopeSources(charts(), budgets(), people(), accounts(), shares(), first_month())
+
+
+def claims_desk() -> "ClaimsDesk":
+    from finops.usecases.claims import ClaimsDesk
+
+    return ClaimsDesk(claims(), shares(), grounds())
+
+
+def space_sources() -> "SpaceSources":
+    from finops.usecases.spaces import SpaceSources
+
+    return SpaceSources(claims_desk(), workload_spend(), credits(), bills(), allocations(), book())
+
+
+def cost_basis() -> "CostBasis":
+    """The cost that owners' spend is made of, as the deployment says."""
+    from finops.domain.class_policies import cost_basis as named
+
+    return named(settings.text("COST_BASIS"))
+
+
+# Credits ------------------------------------------------------------------------------------------
+
+
+@cache
+def credits() -> "Credits":  # noqa: A001  # named like its port
+    from finops.adapters.credits import DynamoCredits
+
+    return DynamoCredits(records(), settings.text("CREDITS_TABLE"))
+
+
+@cache
+def product_spend() -> "ProductSpend":
+    from finops.usecases.allocated import RunSpend
+
+    return RunSpend(shelf())
+
+
+@cache
+def bill_notes() -> "BillNotes":
+    from finops.usecases.bill_notes import BillNotes
+
+    return BillNotes(bills(), ledger())
+
+
+def treasury() -> "Treasury":
+    from finops.usecases.credits import Treasury
+
+    return Treasury(
+        *(credits(), product_spend(), bills(), bill_notes()),
+        open_from=open_from(),
+        currency=currency(),
+    )
+
+
+# Resources ----------------------------------------------------------------------------------------
+
+
+@cache
+def inventory() -> "Inventory":
+    """The inventories at hand, in an engine that stays open as long as this process does."""
+    from finops.ledger.engine import connect
+    from finops.ledger.inventory import Inventory
+
+    opened = ExitStack()
+    atexit.register(opened.close)
+    return Inventory(opened.enter_context(connect(limits())))
+
+
+def stock() -> "Stock":
+    from finops.usecases.resources import Stock
+
+    return Stock(
+        bills(), ledger(), inventory(), shares(), workloads(), claims(), claim_rule_book(), memo()
+    )

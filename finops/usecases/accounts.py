@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TypeVar
 
+from pydantic import BaseModel
+
 from finops.domain.accounts import (
     Account,
     AccountChange,
@@ -20,7 +22,6 @@ from finops.domain.audit import Act, Deed
 from finops.domain.authorization import Action, must
 from finops.domain.errors import ConflictError, NotFoundError
 from finops.domain.people import Person
-from finops.domain.values import Frozen
 from finops.usecases.ports import Accounts, Bills, Organizations, Save
 
 STEP = 45  # accounts in one transaction: two writes each
@@ -109,11 +110,18 @@ def _end(
 # Found on a bill ----------------------------------------------------------------------------------
 
 
-class LoadedBill(Frozen):
-    """A bill that readers see from now on."""
+class LoadedBill(BaseModel, frozen=True):
+    """A bill that readers see from now on; the notice says more of it."""
 
     payer_id: str
     billing_period: str
+
+
+class BillsLoaded(BaseModel, frozen=True):
+    """The notice BillLoaded: the bills of a delivery."""
+
+    load_id: str
+    bills: tuple[LoadedBill, ...]
 
 
 def find_accounts(
@@ -178,7 +186,7 @@ def seen_account(account_id: str, *, by: Person, accounts: Accounts) -> Account:
 def tasks_of_accounts(*, by: Person, accounts: Accounts) -> list[AccountTask]:
     """What the open notices ask of people of *by*'s role, the longest waiting first."""
     must(by, Action.SEE_ACCOUNTS)
-    return [task for task in account_tasks(accounts.all()) if by.role in task.owed_by]
+    return [task for task in account_tasks(accounts.all()) if task.is_for(by)]
 
 
 # Changed ------------------------------------------------------------------------------------------

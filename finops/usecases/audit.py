@@ -13,18 +13,38 @@ from finops.domain.errors import InvalidError
 from finops.domain.people import Person
 from finops.domain.periods import BillingPeriod
 from finops.domain.values import Entity, Frozen
-from finops.usecases.ports import Accounts, Audit, Budgets, Charts, Page, People, TrailPlace
+from finops.usecases.ports import (
+    Accounts,
+    Audit,
+    Budgets,
+    Charts,
+    Credits,
+    Page,
+    People,
+    Policies,
+    RulesHeads,
+    Shares,
+    TrailPlace,
+    Workloads,
+)
 
 ROUNDS = 20  # pages of the table read for one page of an answer
 LARGEST_PAGE = 250  # records: what stays below the size of an answer that API Gateway carries
 ORGANIZATION = "organization"  # what the one look at it is known by
+DISCOUNTS = "discounts"  # what the one price book is known by
 CHAINS = 100  # verified for one answer
 LOADS = 1_000
 YEARS_AROUND = 5
 MOST_AT_ONCE = 5_000  # records of one moment
 STATES = "states"
 # Entities that have a state.
-KEPT = frozenset({"person", "chart", "chart-load", "budget", "gate", "account", "account-check"})
+KEPT = frozenset(
+    {
+        *("person", "chart", "chart-load", "budget", "gate", "account", "account-check"),
+        *("shares", "class-policies", "claim-rules", "claims", "workload"),
+        *("credit", "price-book"),
+    }
+)
 USUAL = timedelta(days=92)  # how far back a trail goes where nobody says
 FARTHEST = timedelta(days=3653)
 EARLIEST = date(2000, 1, 1)
@@ -70,6 +90,12 @@ class Books(NamedTuple):
     charts: Charts
     budgets: Budgets
     accounts: Accounts
+    shares: Shares
+    policies: Policies
+    claim_rules: RulesHeads
+    claims: RulesHeads
+    workloads: Workloads
+    credits: Credits
 
 
 def trail(query: TrailQuery, limit: int, cursor: str | None, *, by: Person, audit: Audit) -> Page:
@@ -236,6 +262,14 @@ def _with_state(books: Books, today: date) -> list[str]:
     found += [f"account#{account.account_id}" for account in books.accounts.all()]
     if books.accounts.check() is not None:
         found.append(f"account-check#{ORGANIZATION}")
+    found += [f"shares#{account}" for account in sorted(books.shares.all())]
+    found += [f"class-policies#{payer}" for payer in sorted(books.policies.all())]
+    found += [f"claim-rules#{name}" for name in sorted(books.claim_rules.all())]
+    found += [f"claims#{account}" for account in sorted(books.claims.all())]
+    found += [f"workload#{workload}" for workload in sorted(books.workloads.all())]
+    found += [f"credit#{credit_id}" for credit_id in sorted(books.credits.all())]
+    if books.credits.price_book().version:
+        found.append(f"price-book#{DISCOUNTS}")
     years = [head.year for head in books.charts.heads()]
     for year in years:
         found.append(f"chart#{year}")
@@ -272,6 +306,21 @@ def _state(entity: str, books: Books) -> Entity | None:
             return books.accounts.find(name)
         case "account-check" if name == ORGANIZATION:
             return books.accounts.check()
+        case "shares":
+            return books.shares.find(name)
+        case "class-policies":
+            return books.policies.find(name)
+        case "claim-rules":
+            return books.claim_rules.find(name)
+        case "claims":
+            return books.claims.find(name)
+        case "workload":
+            return books.workloads.find(name)
+        case "credit":
+            return books.credits.find(name)
+        case "price-book" if name == DISCOUNTS:
+            book = books.credits.price_book()
+            return book if book.version else None
         case _:
             return None
 

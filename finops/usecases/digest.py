@@ -7,12 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from string import Template
 
+from finops.domain.accounts import AccountTask, Need
+from finops.domain.allocation_tasks import AllocationStep, AllocationTask
 from finops.domain.charts import Chart
 from finops.domain.people import Person
 from finops.domain.tasks import Task, TaskKind
 from finops.domain.values import Frozen
 from finops.usecases.ports import Mail, Mails, Receipts
-from finops.usecases.tasks import Office, work
+from finops.usecases.tasks import Office, Owed, work
 
 PAPER = (
     "font-family:Helvetica,Arial,sans-serif;font-size:15px;line-height:1.5;color:#1a1a1a;"
@@ -20,7 +22,8 @@ PAPER = (
 )
 AT_ONCE = 8  # mails: more than the sender's rate would only wait
 SHOWN = 10  # tasks of each kind named in a mail
-WORDS: Mapping[TaskKind, tuple[str, str]] = {
+Kind = TaskKind | Need | AllocationStep
+WORDS: Mapping[Kind, tuple[str, str]] = {
     TaskKind.DRAFT_SCHEDULE: ("Plan the year", "No month is planned yet"),
     TaskKind.SUBMIT_SCHEDULE: ("Submit your draft", "Planned, and not submitted yet"),
     TaskKind.CORRECT_SCHEDULE: ("Correct the schedule", "It was rejected"),
@@ -30,6 +33,13 @@ WORDS: Mapping[TaskKind, tuple[str, str]] = {
     TaskKind.DECIDE_RESCHEDULE: ("Answer reschedule requests", "Asked for, and waiting for you"),
     TaskKind.APPROVE_ESTIMATE: ("Approve estimates", "Stated, and waiting for you"),
     TaskKind.APPOINT_OWNER: ("Appoint owners", "Steps wait there, and nobody holds the element"),
+    Need.SET_TYPE: ("Say what accounts are for", "They are new"),
+    Need.CHECK_TYPE: ("Check what accounts are for", "They have another name"),
+    Need.CHECK_SHARES: ("Check who pays for accounts", "They moved, were suspended or came back"),
+    Need.END_SHARES: ("End what is paid for accounts", "They were closed or have left"),
+    AllocationStep.MAP_ACCOUNT: ("Say who pays for accounts", "They have no split in force"),
+    AllocationStep.RENEW_SHARES: ("Renew who pays for accounts", "Their splits end with the year"),
+    AllocationStep.MAP_CREDIT: ("Say whose credits are", "They were found on a bill"),
 }
 
 
@@ -84,10 +94,10 @@ def send_digests(
 
 
 def digest(
-    person: Person, owed: Sequence[Task], charts: Mapping[int, Chart], letterhead: Letterhead
+    person: Person, owed: Sequence[Owed], charts: Mapping[int, Chart], letterhead: Letterhead
 ) -> Mail:
     """The mail to one person: what is owed, by kind, the longest waiting first."""
-    counts = Counter(task.kind for task in owed)
+    counts = Counter(map(_kind, owed))
     kinds = [kind for kind in WORDS if kind in counts]
     said = {"count": str(len(owed)), "name": person.name or person.email}
     text = Template(letterhead.text).safe_substitute(said)
@@ -101,13 +111,32 @@ def digest(
     )
 
 
-def _named(kind: TaskKind, owed: Sequence[Task], charts: Mapping[int, Chart]) -> list[str]:
-    mine = [task for task in owed if task.kind is kind]
-    mine.sort(key=lambda task: (task.since is None, task.since, task.element))
-    return [_line(task, charts[task.year]) for task in mine[:SHOWN]]
+def _kind(task: Owed) -> Kind:
+    return task.need if isinstance(task, AccountTask) else task.kind
 
 
-def _line(task: Task, chart: Chart) -> str:
+def _named(kind: Kind, owed: Sequence[Owed], charts: Mapping[int, Chart]) -> list[str]:
+    mine = [task for task in owed if _kind(task) is kind]
+    mine.sort(key=lambda task: (task.since is None, task.since, _about(task)))
+    return [_line(task, charts) for task in mine[:SHOWN]]
+
+
+def _about(task: Owed) -> str:
+    match task:
+        case AccountTask():
+            return task.account_id
+        case AllocationTask():
+            return task.about
+        case Task():
+            return task.element
+
+
+def _line(task: Owed, charts: Mapping[int, Chart]) -> str:
+    if not isinstance(task, Task):
+        named = ", ".join(told for told in (task.name, task.account_id) if told)
+        what = f"{task.kind}, " if isinstance(task, AccountTask) else ""
+        return f"{named} ({what}since {task.since:%Y-%m-%d})"
+    chart = charts[task.year]
     parts = task.element.split(".")
     path = " / ".join(chart.names(".".join(parts[:up])) for up in range(1, len(parts) + 1))
     since = f", since {task.since:%Y-%m-%d}" if task.since else ""
@@ -116,7 +145,7 @@ def _line(task: Task, chart: Chart) -> str:
 
 
 def _plain(
-    text: str, blocks: Sequence[tuple[TaskKind, list[str], int]], letterhead: Letterhead
+    text: str, blocks: Sequence[tuple[Kind, list[str], int]], letterhead: Letterhead
 ) -> Iterator[str]:
     yield text
     for kind, lines, count in blocks:
@@ -129,9 +158,7 @@ def _plain(
         yield f"\n{letterhead.app_url}"
 
 
-def _html(
-    text: str, blocks: Sequence[tuple[TaskKind, list[str], int]], letterhead: Letterhead
-) -> str:
+def _html(text: str, blocks: Sequence[tuple[Kind, list[str], int]], letterhead: Letterhead) -> str:
     parts = [f'<div style="{PAPER}">']
     if letterhead.logo:
         source = html.escape(letterhead.logo, quote=True)

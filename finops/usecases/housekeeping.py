@@ -1,15 +1,18 @@
 """What happens every day without anybody asking: finding what events missed, dropping what is old."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
+from zlib import crc32
 
+from finops.domain.bills import Bill
 from finops.domain.deliveries import PATIENCE, parse_manifest, place_of
 from finops.domain.errors import NotFoundError, RefusedError
 from finops.domain.loads import UNDER_WAY, Load, LoadStatus
-from finops.domain.places import generation
-from finops.usecases.ports import Bills, Deliveries, Ledger, Loads, Runs
+from finops.domain.places import allocation, generation
+from finops.usecases.ports import Allocations, Bills, Deliveries, Ledger, Loads, Page, Runs
 
 TOTALS_KEPT = timedelta(days=2)
+TURNS = 28  # days in which every bill is looked at, however quiet it is
 SWEPT = timedelta(days=35)  # AWS rewrites a month for two weeks after its end
 
 
@@ -63,17 +66,99 @@ def _is_settled(load: Load, now: datetime) -> bool:
 def expire_generations(
     *, now: datetime, keep: timedelta, bills: Bills, loads: Loads, ledger: Ledger
 ) -> int:
-    """Delete the generations that no reader sees any more; what is younger than *keep* stays."""
+    """Delete the generations that no reader sees any more; what is younger than *keep* stays.
+
+    Bills that have been quiet for a while are looked at every fourth week only, so a day's work is
+    that of the last two months, and not of all there ever were.
+    """
+    return sum(
+        _expire(_of(bill), now=now, keep=keep, bills=bills, loads=loads, ledger=ledger)
+        for bill in _bills(bills)
+        if _is_due(bill, bill.published_at, now)
+    )
+
+
+def expire_allocations(
+    *, now: datetime, keep: timedelta, bills: Bills, allocations: Allocations, ledger: Ledger
+) -> int:
+    """Delete the allocation runs that no reader sees any more; what is younger than *keep* stays.
+
+    Previews leave such runs as well. What is deleted can be made again, from the bill and the rules.
+    Of a quiet bill no more is read than its allocation, but for every fourth week.
+    """
     deleted = 0
+    for bill in _bills(bills):
+        current = allocations.find(*_of(bill))
+        changed_at = max(bill.published_at, current.made_at) if current else bill.published_at
+        if not _is_due(bill, changed_at, now):
+            continue
+        deleted += _expire_runs(
+            _of(bill), before=now - keep, allocations=allocations, ledger=ledger
+        )
+        deleted += allocations.expire_rollups(current) if current else 0
+    return deleted
+
+
+def _is_due(bill: Bill, changed_at: datetime, now: datetime) -> bool:
+    """Every day while something has changed lately; then on the bill's day of four weeks."""
+    turn = crc32(" ".join(_of(bill)).encode()) % TURNS
+    return now - changed_at < SWEPT or now.toordinal() % TURNS == turn
+
+
+def _of(bill: Bill) -> tuple[str, str]:
+    return bill.billing_account_id, bill.billing_period
+
+
+def _bills(bills: Bills) -> Iterator[Bill]:
+    """All of them, newest month first."""
     cursor: str | None = None
     while True:
-        page = bills.all(100, cursor)
-        for bill in page.items:
-            of = (bill.billing_account_id, bill.billing_period)
-            deleted += _expire(of, now=now, keep=keep, bills=bills, loads=loads, ledger=ledger)
+        page: Page = bills.all(100, cursor)
+        yield from page.items
         cursor = page.next_cursor
         if cursor is None:
-            return deleted
+            return
+
+
+def _expire_runs(
+    of: tuple[str, str], *, before: datetime, allocations: Allocations, ledger: Ledger
+) -> int:
+    month = allocation(*of, "")
+    newest: dict[str, datetime] = {}
+    for key, at in ledger.written(month):
+        run = key.removeprefix(month).partition("/")[0]
+        newest[run] = max(at, newest.get(run, at))
+    current = allocations.find(*of)
+    seen = current.runs_read if current else frozenset[str]()
+    old = [run for run, at in newest.items() if at < before and run not in seen]
+    return sum(
+        _expire_run(of, run, before=before, allocations=allocations, ledger=ledger) for run in old
+    )
+
+
+def _expire_run(
+    of: tuple[str, str],
+    run: str,
+    *,
+    before: datetime,
+    allocations: Allocations,
+    ledger: Ledger,
+) -> int:
+    """Delete a run, unless it has come back: a run has the name of what it is made of.
+
+    Who plans it anew writes its index once more, and then looks whether all files are there: so the
+    index goes first, and where it is back the rest stays.
+    """
+    root = allocation(*of, run)
+    if any(at >= before for _, at in ledger.written(f"{root}/")):
+        return 0
+    current = allocations.find(*of)
+    if current and run in current.runs_read:
+        return 0
+    index = f"{root}/index.json"
+    deleted = ledger.delete([index])
+    rest = list(ledger.keys(f"{root}/"))
+    return deleted if index in rest else deleted + ledger.delete(rest)
 
 
 def _expire(

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from finops.domain.bill_notes import MOST_CREDITS, CreditLine, credits_of
 from finops.domain.bills import Bill, BillTotal, succeeded, succession
 from finops.domain.deliveries import (
     PATIENCE,
@@ -208,6 +209,7 @@ def check_load(load: str, *, loads: Loads, ledger: Ledger) -> Load:
     controls = [ControlTotal(**control) for one in reduced for control in one["controls"]]
     summaries = merged(BillSummary(**summary) for part in parts for summary in part["summaries"])
     _compare(controls, summaries)
+    notes = [note for one in reduced for note in one["warnings"]]
     for (payer, period), some in _by_bill(summaries).items():
         files = [
             {"name": file["name"], "rows": file["rows"]}
@@ -215,10 +217,21 @@ def check_load(load: str, *, loads: Loads, ledger: Ledger) -> Load:
             for file in part["files"]
             if (file["billing_account_id"], file["billing_period"]) == (payer, period)
         ]
-        index = {"files": files, "summaries": [summary.model_dump() for summary in some]}
+        named = _credits(reduced, (payer, period))
+        if left_out := len(named[MOST_CREDITS:]):
+            notes.append(
+                f"bill of {payer} for {period}: its lines name {len(named)} credits; the "
+                f"{left_out} smallest of them are not queued to be mapped"
+            )
+        index = {
+            "files": files,
+            "summaries": [summary.model_dump() for summary in some],
+            # What its lines say beside its sums: `finops.domain.bill_notes`.
+            "credits": [line.model_dump(mode="json") for line in named[:MOST_CREDITS]],
+            "discounted": _discounted(reduced, (payer, period)),
+        }
         ledger.put_json(f"{generation(payer, period, load)}/index.json", index)
     keys = {key for part in parts for key in part["tag_keys"]}
-    notes = [note for one in reduced for note in one["warnings"]]
     notes += [
         f"tag keys that AWS's normalised spelling cannot tell apart: {', '.join(group)}"
         for group in collisions(keys)
@@ -241,6 +254,27 @@ def check_load(load: str, *, loads: Loads, ledger: Ledger) -> Load:
         ),
         warnings=tuple(dict.fromkeys(notes)),
     )
+
+
+def _credits(reduced: Iterable[Mapping[str, Any]], of: tuple[str, str]) -> list[CreditLine]:
+    """The credits that the lines of a bill name, each added up over all of its files."""
+    return credits_of(
+        CreditLine(**line)
+        for one in reduced
+        for line in one.get("credits", ())
+        if (line["billing_account_id"], line["billing_period"]) == of
+    )
+
+
+def _discounted(reduced: Iterable[Mapping[str, Any]], of: tuple[str, str]) -> list[str | None]:
+    """The services that the lines of a bill lower."""
+    found = {
+        service
+        for one in reduced
+        for payer, period, service in one.get("discounted", ())
+        if (payer, period) == of
+    }
+    return sorted(found, key=lambda service: (service is not None, service))
 
 
 def _compare(controls: list[ControlTotal], summaries: Iterable[BillSummary]) -> None:

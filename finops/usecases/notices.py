@@ -28,7 +28,7 @@ def notice(record: AuditRecord) -> Notice:
             "id": name,
             "sequence": record.sequence,
             "action": record.action,
-            "element": record.element,
+            "element": record.done_at,
             "actor": record.actor,
             "at": record.at.isoformat(),
             "reason": record.reason,

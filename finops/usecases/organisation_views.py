@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from finops.usecases.budgets import OnDesk
     from finops.usecases.plans import Plan
     from finops.usecases.ports import Spending
+    from finops.usecases.tasks import Owed
 
 ENTERPRISE_ID = "enterprise"
 SOME_CHANGES = 1_000  # of each kind, in an answer; the report beside the file has all
@@ -34,13 +35,21 @@ def months(ticks: Sequence[int | None] | None) -> list[str | None] | None:
     return None if ticks is None else [money(one) for one in ticks]
 
 
+def element_said(said: str | None) -> str:
+    """The element that somebody names by *said*; the enterprise by its id, or by nothing."""
+    return ENTERPRISE if said in (None, ENTERPRISE_ID) else str(said)
+
+
 # The columns of lists, as tables; an empty one has them too.
 PERSON_COLUMNS = (
     *("email", "name", "role", "level", "scope", "status"),
     *("changed_at", "reminded_at", "version"),
 )
 NAMED_COLUMNS = ("element", "name", "level", "label")
-TASK_COLUMNS = ("kind", "year", *NAMED_COLUMNS, "owed_by", "is_escalated", "since")
+TASK_COLUMNS = (
+    *("kind", "year", *NAMED_COLUMNS, "owed_by", "is_escalated", "since"),
+    *("account_id", "notice", "credit_id"),
+)
 MISSING_COLUMNS = ("year", *NAMED_COLUMNS, "goes_to", "tasks")
 
 
@@ -197,6 +206,24 @@ def element(chart: Chart, id_: str) -> dict[str, Any]:
     }
 
 
+def named(charts: Sequence[Chart], id_: str) -> dict[str, Any]:
+    """An element as `element` has it, with the labels of the first chart.
+
+    One that is in none of the charts goes by the last part of its id.
+    """
+    label = charts[0].labels[level(id_) - 1] if charts and id_ != ENTERPRISE else "Enterprise"
+    for chart in charts:
+        if id_ == ENTERPRISE or chart.products_under(id_):
+            return element(chart, id_) | {"label": label}
+    is_whole = id_ == ENTERPRISE
+    return {
+        "element": id_ or ENTERPRISE_ID,
+        "name": "Enterprise" if is_whole else id_.rpartition(".")[2],
+        "level": level(id_),
+        "label": label if charts or is_whole else f"E{level(id_)}",
+    }
+
+
 # Budgets ------------------------------------------------------------------------------------------
 
 
@@ -244,7 +271,7 @@ def budget_in_chart(found: "OnDesk", today: date, spending: "Spending") -> dict[
     from finops.usecases.plans import product_line
 
     year = found.chart.fiscal_year
-    spent = spending.of_products(year.months).get(found.product.id, NOTHING)
+    spent = spending.spent(year.months).products.get(found.product.id, NOTHING)
     line = product_line(found.product, found.budget, spent, year, today)
     return {
         **budget(found.budget),
@@ -326,11 +353,16 @@ def plan(found: "Plan") -> dict[str, Any]:
         "labels": labels(found.chart),
         "months": [str(month) for month in year.months],
         "children": [_node(found, child, line) for child, line in found.children],
-        "unallocated": [
-            {"currency": currency, "months": months(spent), "total": text(sum(spent))}
-            for currency, spent in found.unallocated.items()
-        ],
+        "unallocated": _by_currency(found.unallocated),
+        "other_currencies": _by_currency(found.others),
     }
+
+
+def _by_currency(sums: "Mapping[str | None, Sequence[int]]") -> list[dict[str, Any]]:
+    return [
+        {"currency": currency, "months": months(spent), "total": text(sum(spent))}
+        for currency, spent in sums.items()
+    ]
 
 
 def _node(found: "Plan", id_: str, line: Line) -> dict[str, Any]:
@@ -382,16 +414,31 @@ def plan_table(found: "Plan") -> tuple[list[str], list[list[Any]]]:
 # Tasks --------------------------------------------------------------------------------------------
 
 
-def task(one: Task, charts: Mapping[int, Chart]) -> dict[str, Any]:
-    chart = charts[one.year]
-    return {
-        "kind": one.kind.value,
-        "year": one.year,
-        **element(chart, one.element),
-        "owed_by": one.owed_by or ENTERPRISE_ID,
-        "is_escalated": one.is_escalated,
+def task(one: "Owed", charts: Mapping[int, Chart]) -> dict[str, Any]:
+    """What somebody owes: a step on an element of a year, on an account, or on a credit."""
+    nothing = dict.fromkeys(TASK_COLUMNS)
+    if isinstance(one, Task):
+        return nothing | {
+            "kind": one.kind.value,
+            "year": one.year,
+            **element(charts[one.year], one.element),
+            "owed_by": one.owed_by or ENTERPRISE_ID,
+            "is_escalated": one.is_escalated,
+            "since": _time(one.since),
+        }
+    told = nothing | {
+        "name": one.name,
+        "label": "Account",
+        "owed_by": ENTERPRISE_ID,
+        "is_escalated": False,
         "since": _time(one.since),
+        "account_id": one.account_id,
     }
+    if isinstance(one, AccountTask):
+        return told | {"kind": one.need.value, "notice": one.kind.value}
+    if one.credit_id is not None:
+        told |= {"label": "Credit", "credit_id": one.credit_id}
+    return told | {"kind": one.kind.value}
 
 
 def missing_owner(one: MissingOwner, charts: Mapping[int, Chart]) -> dict[str, Any]:
@@ -455,6 +502,9 @@ def account_table(found: Iterable[Account], on: date | None) -> tuple[list[str],
         kinds = ";".join(notice["kind"] for notice in item["notices"])
         rows.append([(item | {"path": path, "notices": kinds})[name] for name in ACCOUNT_COLUMNS])
     return list(ACCOUNT_COLUMNS), rows
+
+
+ACCOUNT_TASK_COLUMNS = ("account_id", "name", "notice", "need", "since", "owed_by")
 
 
 def account_task(one: AccountTask) -> dict[str, Any]:

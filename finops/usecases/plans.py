@@ -15,14 +15,15 @@ from finops.domain.fiscal_years import FiscalYear
 from finops.domain.people import Person
 from finops.usecases.charts import head_of
 from finops.usecases.memo import Memo
-from finops.usecases.ports import Budgets, Charts, Spending
+from finops.usecases.ports import Budgets, Charts, Spending, Spent
 
 
 class Plan(NamedTuple):
     """An element's line and those of its children; *unallocated* is spend without an owner.
 
-    What *is_part* is no element, but all that its reader may see. *current* is the index of the
-    running month, None when the year is over, -1 before it begins.
+    *others* is what products spent in currencies that plans are not made in. What *is_part* is no
+    element, but all that its reader may see. *current* is the index of the running month, None when
+    the year is over, -1 before it begins.
     """
 
     chart: Chart
@@ -30,6 +31,7 @@ class Plan(NamedTuple):
     line: Line
     children: Sequence[tuple[str, Line]]
     unallocated: Mapping[str | None, Sequence[int]]
+    others: Mapping[str | None, Sequence[int]]
     current: int | None
     is_part: bool = False
 
@@ -79,7 +81,8 @@ def plan(element: str, year: int, today: date, *, by: Person, planning: Planning
     chart = planning.charts.read(head)
     if element != ENTERPRISE and not chart.products_under(element):
         raise NotFoundError(f"the chart of accounts of {year} has no {element}")
-    rollup = _rollup(chart, head.version, today, planning)
+    spent = planning.spending.spent(chart.fiscal_year.months)
+    rollup = _rollup(chart, head.version, today, spent, planning)
     is_part = element == ENTERPRISE and reach is not Reach.EVERYWHERE
     below = [e for e in sorted(by.scope) if chart.products_under(e)] if is_part else ()
     children = [(child, rollup.line(child)) for child in below or chart.children(element)]
@@ -89,13 +92,13 @@ def plan(element: str, year: int, today: date, *, by: Person, planning: Planning
     else:
         whole = rollup.line(element)
     sees_bill = element == ENTERPRISE and may(by, Action.SEE_BILL)
-    months = chart.fiscal_year.months
     return Plan(
         chart=chart,
         element=element,
         line=whole,
         children=children,
-        unallocated=planning.spending.unallocated(months) if sees_bill else {},
+        unallocated=spent.unallocated if sees_bill else {},
+        others=spent.others if sees_bill else {},
         current=chart.fiscal_year.running(today),
         is_part=is_part,
     )
@@ -122,9 +125,8 @@ def product_line(
     return Line.of(limit, approved, spent, status.value)
 
 
-def _rollup(chart: Chart, version: int, today: date, planning: Planning) -> Rollup:
+def _rollup(chart: Chart, version: int, today: date, spent: Spent, planning: Planning) -> Rollup:
     budgets = planning.budgets.of_year(chart.year)
-    spent = planning.spending.of_products(chart.fiscal_year.months)
 
     def line(product_id: str) -> Line:
         product = chart.product(product_id)
@@ -132,12 +134,12 @@ def _rollup(chart: Chart, version: int, today: date, planning: Planning) -> Roll
         return product_line(
             product,
             budgets.get(product_id),
-            spent.get(product_id, NOTHING),
+            spent.products.get(product_id, NOTHING),
             chart.fiscal_year,
             today,
         )
 
-    name, made_of = ("plan", chart.year), (version, today, id(spent))
+    name, made_of = ("plan", chart.year), (version, today, spent.state)
     versions = {
         product.id: budgets[product.id].version if product.id in budgets else 0
         for product in chart.products

@@ -1,20 +1,32 @@
 """What the use cases need from outside, in their own words; `finops.adapters` answers."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from finops.domain.accounts import Account, AccountCheck, Listing
+from finops.domain.allocation_runs import Allocation, Days
+from finops.domain.allocations import Rules
 from finops.domain.audit import Act, AuditRecord, Deed, Receipt
 from finops.domain.bills import Bill
 from finops.domain.budgets import Budget
 from finops.domain.chart_loads import ChartHead, ChartLoad
 from finops.domain.charts import Chart
+from finops.domain.claim_rules import ClaimRules
+from finops.domain.claims import AccountClaims
+from finops.domain.class_policies import ClassPolicies
+from finops.domain.credits import Credit
 from finops.domain.deliveries import FileSeen
+from finops.domain.discounts import PriceBook, ProductCost
 from finops.domain.gates import Gate
 from finops.domain.loads import Load, LoadedFile
 from finops.domain.people import Person
+from finops.domain.rule_documents import RulesHead
+from finops.domain.shares import AccountShares
+from finops.domain.workloads import Workload
 
 
 class Document(NamedTuple):
@@ -69,6 +81,10 @@ class Ledger(Protocol):
         ...
 
     def keys(self, prefix: str) -> Iterator[str]: ...
+    def written(self, prefix: str) -> Iterator[tuple[str, datetime]]:
+        """The keys under *prefix*, each with the moment it was written last."""
+        ...
+
     def delete(self, keys: Iterable[str]) -> int: ...
 
 
@@ -287,16 +303,24 @@ class Receipts(Protocol):
         ...
 
 
+class Spent(NamedTuple):
+    """What was spent in some months, in ticks of each, all of one look at the bills and runs.
+
+    *products* are in the currency of plans; those that spent nothing are left out. *others* is what
+    products spent in other currencies, *unallocated* what nobody owns, both by currency: they are
+    never added to the rest. The same *state* again: the same figures.
+    """
+
+    products: Mapping[str, Sequence[int]]
+    unallocated: Mapping[str | None, Sequence[int]]
+    others: Mapping[str | None, Sequence[int]]
+    state: Hashable
+
+
 class Spending(Protocol):
     """What was spent, for the plans it is compared with."""
 
-    def unallocated(self, months: Sequence[str]) -> Mapping[str | None, Sequence[int]]:
-        """Ticks of each month without an owner, by currency."""
-        ...
-
-    def of_products(self, months: Sequence[str]) -> Mapping[str, Sequence[int]]:
-        """Ticks of each month by product; products that spent nothing are left out."""
-        ...
+    def spent(self, months: Sequence[str]) -> Spent: ...
 
 
 class Mail(NamedTuple):
@@ -366,4 +390,199 @@ class Organizations(Protocol):
 
     def listing(self) -> Listing:
         """All its accounts, to the last page; an error on the way is no shorter listing."""
+        ...
+
+
+class Shares(Protocol):
+    """The splits of all accounts, by account."""
+
+    def find(self, account_id: str) -> AccountShares | None: ...
+    def all(self) -> Mapping[str, AccountShares]:
+        """At most a moment behind what was saved elsewhere."""
+        ...
+
+    def save(self, saves: Sequence[Save], act: Act) -> list[AccountShares]:
+        """Each with its next version, all in one step; ConflictError with `current`."""
+        ...
+
+
+class Policies(Protocol):
+    """The class policies of all payers, by payer."""
+
+    def find(self, payer: str) -> ClassPolicies | None: ...
+    def all(self) -> Mapping[str, ClassPolicies]:
+        """At most a moment behind what was saved elsewhere."""
+        ...
+
+    def save(self, saves: Sequence[Save], act: Act) -> list[ClassPolicies]:
+        """Each with its next version, all in one step; ConflictError with `current`."""
+        ...
+
+
+class Claims(Protocol):
+    """The claims on the resources of each account: a document, and the head that names it."""
+
+    def heads(self) -> Mapping[str, RulesHead]:
+        """By account; at most a moment behind what was saved elsewhere."""
+        ...
+
+    def find(self, account_id: str) -> AccountClaims:
+        """With the version of their head; none, of version 0, where nobody ever claimed anything."""
+        ...
+
+    def read(self, head: RulesHead) -> AccountClaims:
+        """What a head names."""
+        ...
+
+    def save(self, before: AccountClaims, after: AccountClaims, deed: Deed, act: Act) -> RulesHead:
+        """All of *after* or nothing; ConflictError with `current`, a head."""
+        ...
+
+
+class ClaimRuleBook(Protocol):
+    """The one list of claim rules: a document, and the head that names it."""
+
+    def find(self) -> ClaimRules:
+        """With the version of its head; none, of version 0, where nobody ever made a rule."""
+        ...
+
+    def save(self, before: ClaimRules, after: ClaimRules, deed: Deed, act: Act) -> RulesHead:
+        """ConflictError with `current`, a head."""
+        ...
+
+
+class RulesHeads(Protocol):
+    """The heads of one kind of documents of rules, by what they are of."""
+
+    def find(self, id_: str) -> RulesHead | None: ...
+    def all(self) -> Mapping[str, RulesHead]:
+        """At most a moment behind what was saved elsewhere."""
+        ...
+
+
+class RulesNow(NamedTuple):
+    """All rules as they are in force, and how many changes they have had together.
+
+    Of two such readings the one with more changes is the later one.
+    """
+
+    rules: Rules
+    revision: int
+
+
+class Rulebook(Protocol):
+    """All that says who pays, together."""
+
+    def now(self) -> RulesNow:
+        """Nothing that was saved before is missing."""
+        ...
+
+    def revision(self) -> int:
+        """How many changes there were; at most a moment behind."""
+        ...
+
+
+class Workloads(Protocol):
+    """What runs for products in accounts, by workload."""
+
+    def find(self, workload_id: str) -> Workload | None: ...
+    def all(self) -> Mapping[str, Workload]:
+        """At most a moment behind what was saved elsewhere."""
+        ...
+
+    def save(self, saves: Sequence[Save], act: Act) -> list[Workload]:
+        """Each with its next version, all in one step; ConflictError with `current`."""
+        ...
+
+
+class WorkloadSpend(Protocol):
+    """What workloads pay for, as it is allocated."""
+
+    def of_workloads(self, month: str) -> Mapping[str, int] | None:
+        """Ticks of a month by workload; those that pay for nothing are left out.
+
+        None while nothing of the month is allocated.
+        """
+        ...
+
+
+class Rollup(NamedTuple):
+    """What an element pays by day, in ticks; or what nobody does (`allocation_runs.rollups`)."""
+
+    element: str
+    currency: str | None
+    days: Days
+    digest: str
+
+    @classmethod
+    def of(cls, of: tuple[str, str | None], days: Days) -> "Rollup":
+        told = json.dumps(days, sort_keys=True).encode()
+        return cls(*of, days, hashlib.sha256(told).hexdigest()[:16] if days else "")
+
+
+class Allocations(Protocol):
+    """The allocation that readers see of each bill, and its roll-ups."""
+
+    def find(self, payer: str, period: str) -> Allocation | None: ...
+    def in_period(self, period: str) -> list[Allocation]: ...
+    def all(self) -> Sequence[Allocation]:
+        """Those of every bill; at most a moment behind."""
+        ...
+
+    def publish(self, allocation: Allocation) -> None:
+        """Over the version it was made from; else ConflictError."""
+        ...
+
+    def digests(self, allocation: Allocation) -> dict[tuple[str, str | None], str]:
+        """What is in force for each element and currency."""
+        ...
+
+    def rollups(self, allocation: Allocation, element: str) -> list[Rollup]:
+        """What is in force for an element, in each currency."""
+        ...
+
+    def write_rollups(self, allocation: Allocation, made: Iterable[Rollup]) -> int: ...
+    def expire_rollups(self, allocation: Allocation) -> int:
+        """Drop those that nobody reads and that cannot come into force (`Allocation.keeps`)."""
+        ...
+
+
+class AllocationRuns(Protocol):
+    """The state machine that allocates a bill."""
+
+    def start(self, name: str, payer: str, period: str, preview_id: str | None = None) -> None:
+        """Unless the newest run of that name is still under way."""
+        ...
+
+    def has_failed(self, name: str) -> bool: ...
+
+
+class Credits(Protocol):
+    """All credits, by id, and the one price book."""
+
+    def find(self, credit_id: str) -> Credit | None: ...
+    def all(self) -> Mapping[str, Credit]:
+        """At most a moment behind what was saved elsewhere."""
+        ...
+
+    def save(self, saves: Sequence[Save], act: Act) -> list[Credit]:
+        """Each with its next version, all in one step; ConflictError with `current`."""
+        ...
+
+    def price_book(self) -> PriceBook:
+        """Of version 0, where nobody has made a price list."""
+        ...
+
+    def save_price_book(
+        self, before: PriceBook, after: PriceBook, deed: Deed, act: Act
+    ) -> PriceBook:
+        """With its next version; ConflictError with `current`."""
+        ...
+
+
+class ProductSpend(Protocol):
+    """What products spent, as the bills in force are allocated; credits of AWS's are no spend."""
+
+    def rows(self, month: str, products: Collection[str] | None) -> Iterable[ProductCost]:
+        """The spend of a bill's month by product, day, service and payer; of all products: None."""
         ...

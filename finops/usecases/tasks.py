@@ -5,6 +5,8 @@ from datetime import date
 from functools import cached_property
 from typing import NamedTuple
 
+from finops.domain.accounts import AccountTask, account_tasks
+from finops.domain.allocation_tasks import AllocationTask, allocation_tasks
 from finops.domain.authorization import Action, Reach, must_reach
 from finops.domain.budgets import Budget
 from finops.domain.chart_loads import ChartHead
@@ -13,24 +15,38 @@ from finops.domain.fiscal_years import FiscalYear
 from finops.domain.people import Holders, Person, Role, holders
 from finops.domain.tasks import MissingOwner, Task, appointments, missing_owners, tasks_on
 from finops.usecases.memo import Memo, stamp
-from finops.usecases.ports import Budgets, Charts, People
+from finops.usecases.ports import Accounts, Budgets, Charts, Credits, People, Shares
+
+# A step on an element of a year, what an account needs, or what is missing to say who pays.
+Owed = Task | AccountTask | AllocationTask
 
 
 class Work:
-    """All tasks of the years that are open, by year and product, with the charts they are of."""
+    """All tasks of the years that are open, by year and product, with the charts they are of.
+
+    And what *accounts* need, and who pays (*allocation*): each the longest waiting first.
+    """
 
     def __init__(
-        self, charts: Mapping[int, Chart], waiting: Mapping[int, Mapping[str, Sequence[Task]]]
+        self,
+        charts: Mapping[int, Chart],
+        waiting: Mapping[int, Mapping[str, Sequence[Task]]],
+        accounts: Sequence[AccountTask] = (),
+        allocation: Sequence[AllocationTask] = (),
     ) -> None:
         self.charts = charts
         self._waiting = waiting
+        self._others: Sequence[AccountTask | AllocationTask] = (*accounts, *allocation)
 
-    def of(self, person: Person) -> list[Task]:
-        """What *person* owes, by year, kind and element."""
+    def of(self, person: Person) -> list[Owed]:
+        """What *person* owes: steps by year, kind and element, then on accounts, then on who pays."""
+        steps = sorted(self._steps(person), key=lambda task: (task.year, task.kind, task.element))
+        return [*steps, *(task for task in self._others if task.is_for(person))]
+
+    def _steps(self, person: Person) -> list[Task]:
         if person.role is Role.CLOUD_ENGINEER:
-            mine = [] if person.is_suspended else appointments(self.missing)
-            return sorted(mine, key=lambda task: (task.year, task.kind, task.element))
-        found = [
+            return [] if person.is_suspended else list(appointments(self.missing))
+        return [
             task
             for year, chart in self.charts.items()
             for element in person.reach
@@ -38,7 +54,6 @@ class Work:
             for task in self._waiting[year][product.id]
             if task.is_for(person)
         ]
-        return sorted(found, key=lambda task: (task.year, task.kind, task.element))
 
     @cached_property
     def missing(self) -> list[MissingOwner]:
@@ -54,15 +69,20 @@ class Office(NamedTuple):
     charts: Charts
     budgets: Budgets
     people: People
+    accounts: Accounts
+    shares: Shares
+    credits: Credits
     first_month: int
     memo: Memo
 
 
 def work(today: date, office: Office) -> Work:
     """What waits in this fiscal year, and in those to come that have a chart."""
-    this_year = FiscalYear.of(today, office.first_month).year
-    heads = [head for head in office.charts.heads() if head.year >= this_year]
+    this_year = FiscalYear.of(today, office.first_month)
+    heads = [head for head in office.charts.heads() if head.year >= this_year.year]
     people = office.people.all()
+    accounts = office.accounts.all()
+    shares, credits_ = office.shares.all(), office.credits.all()
     budgets = {head.year: office.budgets.of_year(head.year) for head in heads}
 
     def made() -> Work:
@@ -72,10 +92,13 @@ def work(today: date, office: Office) -> Work:
             head.year: _waiting(charts[head.year], head, budgets[head.year], held, today, office)
             for head in heads
         }
-        return Work(charts, waiting)
+        who_pays = allocation_tasks(accounts, shares, credits_.values(), today, year=this_year)
+        return Work(charts, waiting, account_tasks(accounts), who_pays)
 
     stamps = tuple(stamp(of_year.values()) for of_year in budgets.values())
-    return office.memo.of("work", (today, stamp(heads), stamp(people), stamps), made)
+    rules = (stamp(accounts), stamp(shares.values()), stamp(credits_.values()))
+    made_of = (today, stamp(heads), stamp(people), rules, stamps)
+    return office.memo.of("work", made_of, made)
 
 
 def _waiting(
@@ -99,7 +122,7 @@ def _waiting(
     return found
 
 
-def tasks_of(today: date, *, by: Person, office: Office) -> tuple[Work, list[Task]]:
+def tasks_of(today: date, *, by: Person, office: Office) -> tuple[Work, list[Owed]]:
     """What *by* owes, with what it is worked out from."""
     must_reach(by, Action.SEE_ONESELF)
     found = work(today, office)

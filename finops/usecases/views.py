@@ -7,6 +7,7 @@ from finops.domain.bills import COSTS, Bill, CostQuery
 from finops.domain.loads import BillChanges, Costs, Load, LoadStatus
 from finops.domain.money import settled, text
 from finops.usecases.costs import CostAnswer, Row
+from finops.usecases.standings import Standing
 
 
 def costs_of(costs: Costs) -> dict[str, Any]:
@@ -40,6 +41,21 @@ def freshness(found: Bill) -> dict[str, Any]:
         "payer_id": found.billing_account_id,
         "billing_period": found.billing_period,
         **_freshness(found),
+    }
+
+
+def standing(one: Standing) -> dict[str, Any]:
+    """How fresh a bill is, and what readers see of its allocation."""
+    made = one.allocation
+    return {
+        **freshness(one.bill),
+        "allocation": {
+            "made_at": made.made_at.isoformat(),
+            "basis": made.basis.value,
+            "is_current": one.is_current,
+        }
+        if made
+        else None,
     }
 
 

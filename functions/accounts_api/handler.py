@@ -10,7 +10,7 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field
 
-from finops.domain.accounts import AccountState, AccountTask, AccountType, NoticeKind
+from finops.domain.accounts import ACCOUNT_ID, AccountState, AccountTask, AccountType, NoticeKind
 from finops.runtime import settings, wiring
 from finops.runtime.observability import logger
 from finops.runtime.rest import (
@@ -19,6 +19,7 @@ from finops.runtime.rest import (
     WRITE,
     Cursor,
     Limit,
+    Reason,
     act,
     answer,
     as_csv,
@@ -36,7 +37,7 @@ from finops.usecases.organisation_views import shown
 
 app = rest_api()
 
-AccountId = Annotated[str, Path(description="The account's id", pattern=r"^\d{12}$")]
+AccountId = Annotated[str, Path(description="The account's id", pattern=ACCOUNT_ID)]
 
 
 @app.get(
@@ -87,8 +88,9 @@ def get_account_tasks(limit: Limit = 100, cursor: Cursor = None) -> Response[Any
     items = [organisation_views.account_task(task) for task in some]
     if not wants_csv(app):
         return as_json({"items": items, "next_cursor": following})
-    rows = [list((item | {"owed_by": ";".join(item["owed_by"])}).values()) for item in items]
-    return as_csv(list(items[0]) if items else [], rows, following)
+    columns = organisation_views.ACCOUNT_TASK_COLUMNS
+    told = [item | {"owed_by": ";".join(item["owed_by"])} for item in items]
+    return as_csv(columns, [[item[name] for name in columns] for item in told], following)
 
 
 @app.get(
@@ -151,7 +153,7 @@ class Typing(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     type: AccountType
-    reason: Annotated[str | None, Field(max_length=500)] = None
+    reason: Reason = None
 
 
 @app.put(
@@ -180,7 +182,7 @@ class Acknowledgement(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: NoticeKind
-    reason: Annotated[str | None, Field(max_length=500)] = None
+    reason: Reason = None
 
 
 @app.post(

@@ -81,7 +81,18 @@ def get_verification(since: Since = None, cursor: Cursor = None) -> Response[Any
         cursor,
         by=caller(app),
         audit=wiring.audit(),
-        books=audit.Books(wiring.people(), wiring.charts(), wiring.budgets(), wiring.accounts()),
+        books=audit.Books(
+            people=wiring.people(),
+            charts=wiring.charts(),
+            budgets=wiring.budgets(),
+            accounts=wiring.accounts(),
+            shares=wiring.shares(),
+            policies=wiring.policies(),
+            claim_rules=wiring.claim_rule_heads(),
+            claims=wiring.claim_heads(),
+            workloads=wiring.workloads(),
+            credits=wiring.credits(),
+        ),
     )
     return as_json(found.model_dump(mode="json"))
 

@@ -11,7 +11,6 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field
 
 from finops.domain.budgets import BudgetStatus, Command
-from finops.domain.elements import ENTERPRISE
 from finops.domain.money import to_ticks
 from finops.runtime import settings, wiring
 from finops.runtime.observability import logger, now
@@ -20,6 +19,7 @@ from finops.runtime.rest import (
     VERSIONED,
     Cursor,
     Limit,
+    Reason,
     act,
     answer,
     as_csv,
@@ -31,8 +31,8 @@ from finops.runtime.rest import (
     version,
     wants_csv,
 )
-from finops.usecases import budgets, organisation_views, plans
-from finops.usecases.organisation_views import ENTERPRISE_ID, shown
+from finops.usecases import budgets, organisation_views, plans, workloads
+from finops.usecases.organisation_views import element_said, shown
 
 app = rest_api()
 
@@ -86,7 +86,7 @@ def get_budgets(
         by=caller(app),
         desk=wiring.desk(),
         status=status,
-        under=_element(element or ENTERPRISE_ID),
+        under=element_said(element),
     )
     products, following = page(found.products, limit, cursor, lambda product: product.id)
     some = [found.on_desk(product, now().date()) for product in products]
@@ -113,6 +113,10 @@ def get_budget(year: Year, product: Product) -> Response[Any]:
     found = budgets.see_budget(product, year, today, by=by, desk=wiring.desk())
     allowed = budgets.allowed_commands(found, by=by, people=wiring.people())
     body = organisation_views.budget_in_chart(found, today, wiring.spending())
+    beside = workloads.estimates(
+        product, found.chart.fiscal_year.months, workloads=wiring.workloads()
+    )
+    body["workload_estimates"] = organisation_views.months(beside)
     return as_entity(found.budget, body | {"allowed": [command.value for command in allowed]})
 
 
@@ -151,7 +155,7 @@ class Decision(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     decision: BudgetStep
-    reason: Annotated[str | None, Field(max_length=500)] = None
+    reason: Reason = None
 
 
 @app.post(
@@ -246,7 +250,7 @@ def get_plan(
     without one, and spend without an owner, have rows of their own. CSV by `Accept: text/csv`.
     """
     found = plans.plan(
-        _element(element), year, now().date(), by=caller(app), planning=wiring.planning()
+        element_said(element), year, now().date(), by=caller(app), planning=wiring.planning()
     )
     if wants_csv(app):
         return as_csv(*organisation_views.plan_table(found))
@@ -272,7 +276,7 @@ class NewGate(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     estimate_approval_above: Amount | None
-    reason: Annotated[str | None, Field(max_length=500)] = None
+    reason: Reason = None
 
 
 @app.put(
@@ -298,10 +302,6 @@ def put_gate(portfolio: Portfolio, gate: NewGate) -> Response[Any]:
 
 def _ticks(amount: str) -> int:
     return to_ticks(Decimal(amount))
-
-
-def _element(said: str) -> str:
-    return ENTERPRISE if said == ENTERPRISE_ID else said
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)

@@ -4,28 +4,13 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
 
 from finops.domain.audit import Act
 from finops.runtime import wiring
 from finops.runtime.observability import count, logger, metrics, now
-from finops.usecases.accounts import LoadedBill, find_accounts
+from finops.usecases.accounts import BillsLoaded, find_accounts
 
 ACTOR = "the bill"
-
-
-class Bill(BaseModel):
-    """One of the bills of a delivery."""
-
-    payer_id: str
-    billing_period: str
-
-
-class BillsLoaded(BaseModel):
-    """The notice BillLoaded."""
-
-    load_id: str
-    bills: tuple[Bill, ...]
 
 
 @logger.inject_lambda_context(correlation_id_path="load_id")
@@ -33,7 +18,7 @@ class BillsLoaded(BaseModel):
 @event_parser(model=BillsLoaded)
 def handler(event: BillsLoaded, context: LambdaContext) -> dict[str, Any]:
     new = find_accounts(
-        [LoadedBill(**bill.model_dump()) for bill in event.bills],
+        event.bills,
         bills=wiring.bills(),
         accounts=wiring.accounts(),
         act=Act(actor=ACTOR, at=now(), request_id=context.aws_request_id),

@@ -10,6 +10,8 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field
 
+from finops.domain.accounts import AccountTask
+from finops.domain.allocation_tasks import AllocationTask
 from finops.domain.people import PersonStatus, Role
 from finops.domain.tasks import MissingOwner
 from finops.runtime import settings, wiring
@@ -20,6 +22,7 @@ from finops.runtime.rest import (
     WRITE,
     Cursor,
     Limit,
+    Reason,
     act,
     answer,
     as_csv,
@@ -35,7 +38,7 @@ from finops.runtime.rest import (
 from finops.usecases import organisation_views, people
 from finops.usecases.organisation_views import shown
 from finops.usecases.people import Wanted
-from finops.usecases.tasks import seen_missing_owners, tasks_of
+from finops.usecases.tasks import Owed, seen_missing_owners, tasks_of
 
 app = rest_api()
 
@@ -71,11 +74,13 @@ def get_me() -> Response[Any]:
     responses=READ,
 )
 def get_tasks(limit: Limit = 100, cursor: Cursor = None) -> Response[Any]:
-    """The steps that wait for the caller, by year, kind and element; CSV by `Accept: text/csv`."""
+    """Steps that wait for the caller, then what accounts need of them, then who is to pay.
+
+    The last are accounts without a split in force, splits that end with the fiscal year, and credits
+    that a bill names and nobody has mapped. CSV by `Accept: text/csv`.
+    """
     found, owed = tasks_of(now().date(), by=caller(app), office=wiring.office())
-    some, following = page(
-        owed, limit, cursor, lambda task: f"{task.year} {task.kind} {task.element}"
-    )
+    some, following = page(owed, limit, cursor, _task_key)
     items = [organisation_views.task(task, found.charts) for task in some]
     return _listed(items, following, organisation_views.TASK_COLUMNS)
 
@@ -175,7 +180,7 @@ class Remapping(BaseModel):
     role: Role
     scope: Annotated[list[str], Field(max_length=500)] = []
     name: Annotated[str | None, Field(max_length=120)] = None
-    reason: Annotated[str | None, Field(max_length=500)] = None
+    reason: Reason = None
 
 
 @app.put(
@@ -203,7 +208,7 @@ class Why(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    reason: Annotated[str | None, Field(max_length=500)] = None
+    reason: Reason = None
 
 
 @app.post(
@@ -284,6 +289,17 @@ def post_people_load(file: PeopleFile) -> Response[Any]:
         act=act(app).model_copy(update={"receipt": None}),  # the same file again changes nobody
     )
     return as_json(report.model_dump(mode="json"))
+
+
+def _task_key(task: Owed) -> str:
+    """In the order of the list: a year comes before the word."""
+    if isinstance(task, AccountTask):
+        since = task.since.isoformat(timespec="microseconds")
+        return f"account {since} {task.account_id} {task.kind}"
+    if isinstance(task, AllocationTask):
+        since = task.since.isoformat(timespec="microseconds")
+        return f"allocation {since} {task.kind} {task.about}"
+    return f"{task.year} {task.kind} {task.element}"
 
 
 def _missing_key(one: MissingOwner) -> str:

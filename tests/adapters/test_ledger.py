@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,14 @@ def test_no_folder_of_a_local_file_is_named_like_a_column(ledger: Ledger, key: s
     ledger.put_json(key, {})
 
     assert "=" not in ledger.cached(key).as_posix().partition("ledger")[2]
+
+
+def test_what_was_written_is_told_with_when_it_was_written_last(ledger: Ledger) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    for key in ("allocations/one", "allocations/two", "ledger/three"):
+        ledger.put_json(key, {})
+
+    told = dict(ledger.written("allocations/"))
+
+    assert set(told) == {"allocations/one", "allocations/two"}
+    assert all(before <= at <= datetime.now(UTC) + timedelta(seconds=1) for at in told.values())

@@ -9,12 +9,15 @@ from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from finops.adapters.organisation import DynamoPeople
 from finops.adapters.records import OVERLAP, Mirror, Records
+from finops.domain import accounts
 from finops.domain.audit import AuditRecord, Deed, Receipt, findings, kept_time
 from finops.domain.budgets import Budget
 from finops.domain.errors import ConflictError
 from finops.domain.gates import Gate
 from finops.domain.people import Person, Role
+from finops.domain.shares import AccountShares
 from finops.usecases.ports import Page, Save, TrailPlace
 from tests.aws import (
     AUDIT,
@@ -619,6 +622,45 @@ def test_two_processes_see_what_the_other_saves() -> None:
         again = known[WEB_SHOP].drafted((0,) * 12, limit=0, locked={}, by=ADA, at=now)
         newest = theirs.budgets.save(known[WEB_SHOP], again, done, act())
         assert mine.budgets.of_year(2026)[WEB_SHOP] == newest
+
+
+def test_what_was_committed_long_after_it_began_is_seen_by_who_looked_in_between() -> None:
+    """A step may save for a quarter of an hour, all of it at the time at which it began."""
+    began = datetime.now(UTC) - timedelta(minutes=15)
+    listed = accounts.Listed(account_id="444455556666", name="shop")
+    shop = accounts.Account.listed(listed, "999988887777", began)
+    split = AccountShares(account_id="444455556666").mapped(
+        [(WEB_SHOP, 10_000)], open_from=began.date(), by=ADA, at=began
+    )
+    with organised():
+        mine, theirs = Organisation.on_aws(), Organisation.on_aws()
+        looks: list[Callable[[], int]] = [
+            lambda: len(theirs.people.all()),
+            lambda: len(theirs.accounts.all()),
+            lambda: len(theirs.budgets.of_year(2026)),
+            lambda: len(theirs.shares.all()),
+        ]
+        assert [look() for look in looks] == [0, 0, 0, 0]
+        late = act(at=began)
+        mine.people.save([Save(None, ada(changed_at=began), INVITE)], late)
+        mine.accounts.save([Save(None, shop, Deed(action="List"))], late)
+        mine.budgets.save(None, drafted(at=began), Deed(action="SaveDraft"), late)
+        mine.shares.save([Save(None, split, Deed(action="MapAccount"))], late)
+
+        assert [look() for look in looks] == [1, 1, 1, 1]
+
+
+def test_an_item_says_when_it_was_committed_and_its_record_when_it_was_done() -> None:
+    committed = NOW + timedelta(minutes=15)
+    with organised():
+        writer = Records(client("dynamodb"), AUDIT, REQUESTS, clock=Watch(committed))
+        [saved] = DynamoPeople(writer, PEOPLE).save([Save(None, ada(), INVITE)], act())
+        [item] = client("dynamodb").scan(TableName=PEOPLE)["Items"]
+        [record] = client("dynamodb").scan(TableName=AUDIT)["Items"]
+
+    assert item["changed_at"]["S"] == committed.isoformat()
+    assert saved.changed_at == NOW
+    assert datetime.fromisoformat(record["at"]["S"]) == NOW
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,14 @@ from tests.authorization.worlds import World, worlds
 
 some = settings(max_examples=60, deadline=None, derandomize=True)
 
-SEEING = (Action.SEE_ELEMENT, Action.SEE_PEOPLE, Action.SEE_AUDIT)
+SEEING = (
+    Action.SEE_ELEMENT,
+    Action.SEE_PEOPLE,
+    Action.SEE_AUDIT,
+    Action.SEE_ALLOCATIONS,
+    Action.SEE_RESOURCES,
+    Action.SEE_CREDITS,
+)
 
 
 def told(case: Case) -> FinOpsError | None:
@@ -120,6 +127,43 @@ def test_a_product_owner_plans_and_never_decides() -> None:
     assert reach(owner, Action.DECIDE_BUDGET) is None
 
 
+# Who pays for what -------------------------------------------------------------------------------
+
+
+def allowed(action: Action, element: str = WEB_SHOP) -> set[Role]:
+    """The roles that may, each with a scope on the way down to the web shop."""
+    return {role for role in Role if may(person(role), action, element)}
+
+
+def test_only_a_financial_admin_says_how_an_account_and_its_classes_are_split() -> None:
+    for action in (Action.SET_SHARES, Action.SET_POLICY):
+        assert allowed(action) == allowed(action, "") == {Role.FINANCIAL_ADMIN}
+
+
+def test_what_runs_for_a_product_is_said_by_its_owner_or_on_the_owners_behalf() -> None:
+    behalf = {Role.FINANCIAL_ADMIN, Role.CLOUD_ENGINEER}
+
+    for action in (Action.PLAN_WORKLOAD, Action.CLAIM_RESOURCES):
+        assert allowed(action) == behalf | {Role.PRODUCT_OWNER}
+        assert allowed(action, "retail.digital.storefront.beside") == behalf
+
+
+def test_a_claim_rule_reaches_over_all_products_and_is_no_owners() -> None:
+    assert allowed(Action.SET_CLAIM_RULE) == {Role.FINANCIAL_ADMIN, Role.CLOUD_ENGINEER}
+
+
+def test_credits_are_given_and_prices_known_by_who_answers_for_money_or_for_vendors() -> None:
+    for action in (Action.GRANT_CREDIT, Action.SEE_DISCOUNTS, Action.SET_DISCOUNT):
+        assert allowed(action) == {Role.FINANCIAL_ADMIN, Role.VENDOR_MANAGER}
+
+
+def test_a_claim_waits_for_nobody_whatever_a_caller_says_is_owed() -> None:
+    owner = person(Role.PRODUCT_OWNER)
+
+    for owed in (None, 0, 3, 4):
+        assert may(owner, Action.CLAIM_RESOURCES, WEB_SHOP, owed_at=owed, author=ME)
+
+
 # Two people --------------------------------------------------------------------------------------
 
 
@@ -168,7 +212,7 @@ def test_owners_see_what_is_at_and_under_their_elements_and_nothing_beside(world
             own = {element for element in one.scope if level(element) == one.role.level}
             for element in world.elements:
                 is_own = bool(own & set(ancestors(element)))
-                assert [may(one, action, element) for action in SEEING] == [is_own] * 3
+                assert [may(one, action, element) for action in SEEING] == [is_own] * len(SEEING)
 
 
 def test_what_shows_everything_is_never_an_owners() -> None:
@@ -176,10 +220,16 @@ def test_what_shows_everything_is_never_an_owners() -> None:
         assert [a for a in Action if reach(person(role), a) is Reach.EVERYWHERE] == [
             Action.SEE_ONESELF
         ]
-        for action in (Action.SEE_BILL, Action.SEE_WHOLE_CHART):
+        for action in (
+            Action.SEE_BILL,
+            Action.SEE_WHOLE_CHART,
+            Action.SEE_UNALLOCATED,
+            Action.SEE_DISCOUNTS,
+        ):
             assert reach(person(role), action) is None
         assert not may(person(role), Action.SEE_ELEMENT)  # the whole enterprise
-    assert all(reach(person(role), Action.SEE_BILL) for role in ADMINS)
+    for action in (Action.SEE_BILL, Action.SEE_UNALLOCATED):
+        assert all(reach(person(role), action) for role in ADMINS)
 
 
 @some
@@ -219,6 +269,9 @@ def test_no_answer_tells_whether_an_element_outside_the_scope_exists(world: Worl
         (Role.CLOUD_ENGINEER, Action.PLAN_BUDGET, 4, "PlanBudget is for business_unit_owner, "),
         (Role.DEPARTMENT_OWNER, Action.SET_GATE, None, "portfolio_owner, vendor_manager; ask an"),
         (Role.FINANCIAL_ADMIN, Action.INVITE_PERSON, None, "InvitePerson is for cloud_engineer; "),
+        (Role.PORTFOLIO_OWNER, Action.SET_SHARES, None, "SetShares is for financial_admin; ask an"),
+        (Role.PORTFOLIO_OWNER, Action.CLAIM_RESOURCES, None, "financial_admin, product_owner; ask"),
+        (Role.CLOUD_ENGINEER, Action.GRANT_CREDIT, None, "financial_admin, vendor_manager; ask an"),
     ],
 )
 def test_who_may_not_is_told_who_may(
@@ -233,6 +286,8 @@ def test_who_may_not_is_told_who_may(
     [
         *((role, action) for role in OWNERS for action in SEEING),
         (Role.PORTFOLIO_OWNER, Action.SET_GATE),
+        (Role.PRODUCT_OWNER, Action.PLAN_WORKLOAD),
+        (Role.PRODUCT_OWNER, Action.CLAIM_RESOURCES),
     ],
 )
 def test_an_owner_who_asks_for_everything_is_told_what_it_is_for(

@@ -21,7 +21,7 @@ from finops.domain.accounts import (
     must_be_plausible,
 )
 from finops.domain.errors import ConflictError, NotFoundError
-from finops.domain.people import Role
+from finops.domain.people import Person, Role
 
 PAYER, OTHER_PAYER = "999988887777", "888877776666"
 SHOP, LAB = "444455556666", "555566667777"
@@ -348,3 +348,12 @@ def test_what_has_waited_longest_comes_first() -> None:
         (SHOP, Need.END_SHARES),
         (LAB, Need.SET_TYPE),
     ]
+
+
+def test_what_an_account_needs_is_for_the_roles_that_owe_it_unless_suspended() -> None:
+    [task] = account_tasks([known().departed(MORNING)])
+    admin = Person(email="fin@example.com", role=Role.FINANCIAL_ADMIN)
+    engineer = Person(email="cloud@example.com", role=Role.CLOUD_ENGINEER)
+
+    asked = (admin, engineer, admin.suspended(LATER))
+    assert [task.is_for(one) for one in asked] == [True, False, False]

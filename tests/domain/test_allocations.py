@@ -71,12 +71,10 @@ def shares(
     """An account that is split so from each of the days on; the first one goes a year back."""
     of = AccountShares(account_id=account)
     for start, split in splits:
-        year_end = date(start.year + 1, 1, 1)
         told = (known or {}).get(start, noon(start))
         of = of.mapped(
             split.items(),
             start=start if of.revisions else None,
-            year_end=year_end,
             open_from=start if not of.revisions else date(2025, 1, 1),
             joined=None if of.revisions else start,
             by=ANN,
@@ -148,7 +146,6 @@ def back_dated() -> Trap:
     back = of.rules.shares[WEB].mapped(
         SPLIT.items(),
         start=FIRST,
-        year_end=date(2026, 1, 1),
         open_from=FIRST,
         by=ANN,
         at=noon(date(2025, 11, 25)),

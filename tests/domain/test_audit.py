@@ -98,7 +98,12 @@ def resealed(one: AuditRecord) -> AuditRecord:
         before=one.before,
         after=one.after,
         act=Act(actor=one.actor, at=one.at, request_id=one.request_id, reason=one.reason),
-        deed=Deed(action=one.action, element=one.element, event=one.event),
+        deed=Deed(
+            action=one.action,
+            element=one.element,
+            event=one.event,
+            event_element=one.event_element,
+        ),
     )
 
 
@@ -120,6 +125,7 @@ def test_a_record_says_who_when_what_before_after_and_why() -> None:
         "action": "SetGate",
         "element": "a.b.c",
         "event": None,
+        "event_element": None,
         "reason": "dearer",
         "request_id": "request-0",
         "before": '{"changed_at":null,"monthly":5,"portfolio":"a.b.c"}',
@@ -236,7 +242,13 @@ MOMENTS = st.timedeltas(timedelta(0), timedelta(days=9)).map(lambda since: NOW +
 ACTS = st.builds(
     Act, actor=st.text("abc@", min_size=1), at=MOMENTS, request_id=st.text("r1"), reason=TEXTS
 )
-DEEDS = st.builds(Deed, action=st.text("Do", min_size=1), element=st.text("ab."), event=TEXTS)
+DEEDS = st.builds(
+    Deed,
+    action=st.text("Do", min_size=1),
+    element=st.text("ab."),
+    event=TEXTS,
+    event_element=st.none() | st.text("ab."),
+)
 STATES: Mapping[type[Entity], st.SearchStrategy[Entity]] = {
     Gate: st.builds(Gate, portfolio=st.just("a.b.c"), monthly=st.none() | st.integers(0)),
     Person: st.builds(

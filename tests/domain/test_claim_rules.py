@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finops.domain.claim_rules import ClaimRule, ClaimRules, Resource, TagPattern, like
+from finops.domain.claim_rules import (
+    MOST_RULES,
+    ClaimRule,
+    ClaimRules,
+    Resource,
+    TagPattern,
+    like,
+)
 from finops.domain.errors import ConflictError, InvalidError, NotFoundError
 from tests.ledger.bill_files import WEB, tagged
 
@@ -115,14 +122,29 @@ OPEN = date(2026, 9, 1)
 def test_a_rule_is_added_last_or_before_another() -> None:
     of = rules(rule(1), rule(2))
 
-    assert of.added(rule(3), open_from=OPEN).rules == (rule(1), rule(2), rule(3))
-    assert of.added(rule(3), open_from=OPEN, before="r2").rules == (rule(1), rule(3), rule(2))
+    assert of.added(rule(3), today=OPEN, open_from=OPEN).rules == (rule(1), rule(2), rule(3))
+    assert of.added(rule(3), today=OPEN, open_from=OPEN, before="r2").rules == (
+        rule(1),
+        rule(3),
+        rule(2),
+    )
     with pytest.raises(NotFoundError, match="no claim rule r9"):
-        of.added(rule(3), open_from=OPEN, before="r9")
+        of.added(rule(3), today=OPEN, open_from=OPEN, before="r9")
     with pytest.raises(ConflictError, match="r1 already"):
-        of.added(rule(1), open_from=OPEN)
+        of.added(rule(1), today=OPEN, open_from=OPEN)
     with pytest.raises(InvalidError, match="2026-09-01 is before the open period"):
-        of.added(rule(3), open_from=date(2026, 10, 1))
+        of.added(rule(3), today=OPEN, open_from=date(2026, 10, 1))
+
+
+def test_rules_that_are_over_leave_room_for_others() -> None:
+    of = rules(*(rule(n) for n in range(MOST_RULES)))
+
+    with pytest.raises(ConflictError, match="500 claim rules that are not over"):
+        of.added(rule(MOST_RULES), today=DAY, open_from=OPEN)
+    ended = of.ended("r0", DAY, open_from=OPEN)
+    with pytest.raises(ConflictError, match="500 claim rules"):
+        ended.added(rule(MOST_RULES), today=DAY - timedelta(1), open_from=OPEN)
+    assert len(ended.added(rule(MOST_RULES), today=DAY, open_from=OPEN).rules) == MOST_RULES + 1
 
 
 def test_a_rule_ends_in_the_open_period_and_stays() -> None:

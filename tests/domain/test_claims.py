@@ -28,14 +28,14 @@ def noon(number: int) -> datetime:
     return datetime(2025, 11, number, 12, tzinfo=UTC)
 
 
-def workload(name: str, account: str = ACCOUNT) -> Workload:
+def workload(name: str, account: str = ACCOUNT, end: str = "2025-12") -> Workload:
     return Workload(
         workload_id=f"w-{name}",
         product_id=f"product {name}",
         account_id=account,
         name=name,
-        launch="2025-11",
-        end="2025-12",
+        launch="2025-10",
+        end=end,
     )
 
 
@@ -104,6 +104,18 @@ def test_the_second_of_two_claims_is_refused_and_told_who_holds_it() -> None:
         claimed(claimed(), by=WEB, on=18)
 
 
+def test_a_holder_that_the_claimer_may_not_know_of_is_not_named() -> None:
+    with pytest.raises(ConflictError) as told:
+        claimed(claimed(), by=LAKE, on=18, sees=lambda product: product == "product lake")
+
+    assert told.value.detail == (
+        "i-1 is claimed from 2025-11-16 by a workload outside your financial scope; nothing was "
+        "claimed"
+    )
+    with pytest.raises(NotFoundError, match="i-1: claimed by nobody in your financial scope"):
+        claimed().released(["i-1"], by=ANN, at=noon(20), sees=lambda product: False)
+
+
 def test_a_claim_after_a_release_is_taken_where_no_day_is_claimed_twice() -> None:
     free = claimed().released(["i-1"], by=ANN, at=noon(20))
 
@@ -139,14 +151,23 @@ def test_a_refusal_names_five_resources_and_the_number_of_the_others() -> None:
         ({"resources": ("i-1", "i-2", "i-1")}, "i-1: named twice"),
         ({"by": workload("web", "1")}, "runs in account 1; it claims nothing of account"),
         (
-            {"resources": ("pod-a", "i-2"), "containers": {"pod-a": "i-1"}},
-            "pod-a: containers, whose cost is part of i-1; claim that",
+            {"by": workload("web", end="2025-10")},
+            "web ended with 2025-10; plan it to a later month",
         ),
     ],
 )
 def test_what_cannot_be_claimed_is_refused(told: dict[str, Any], reason: str) -> None:
     with pytest.raises(InvalidError, match=reason):
         claimed(**told)
+
+
+def test_a_workload_claims_in_its_last_month_what_starts_in_it() -> None:
+    last = workload("last", end="2025-11")
+
+    assert claimed(by=last, on=29).on("i-1", day(30)) is not None
+    with pytest.raises(InvalidError, match="last ended with 2025-11"):
+        claimed(by=last, on=30)
+    assert claimed(by=last, on=30, start=day(30)).on("i-1", day(30)) is not None
 
 
 def test_what_was_known_before_a_claim_or_release_stays_known() -> None:

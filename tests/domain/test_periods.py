@@ -1,13 +1,23 @@
 """The calendar of trap 14: months, business weeks, and the day that a charge belongs to."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finops.domain.errors import InvalidError
-from finops.domain.periods import BillingPeriod, spend_periods, usage_day
+from finops.domain.periods import (
+    BillingPeriod,
+    billed_period,
+    due_periods,
+    is_last_of_month,
+    label,
+    spend_period,
+    spend_periods,
+    usage_day,
+)
 
 
 def weeks(month: str) -> list[tuple[int, int]]:
@@ -30,7 +40,7 @@ def test_a_leap_february_keeps_its_last_day() -> None:
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
-@given(st.dates(date(1000, 1, 1), date(9998, 12, 31)))
+@given(st.dates(date(1999, 1, 1), date(2199, 12, 31)))
 def test_every_day_of_a_month_is_in_just_one_of_its_weeks(day: date) -> None:
     month = BillingPeriod.of(day)
     periods = spend_periods(month)
@@ -61,11 +71,17 @@ def test_a_time_of_another_zone_belongs_to_its_day_in_utc() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-9", "2026-13", "2026-00", "26-09", "0000-01", "", "2026-09\n"]
+    "text",
+    ["2026-9", "2026-13", "2026-00", "26-09", "0000-01", "", "2026-09\n", "9999-12", "1998-12"],
 )
 def test_what_is_no_month_is_refused(text: str) -> None:
     with pytest.raises(InvalidError, match="write it as YYYY-MM"):
         BillingPeriod(text)
+
+
+def test_the_first_and_the_last_month_have_days() -> None:
+    assert BillingPeriod("1999-01").period.days == 31
+    assert BillingPeriod("2199-12").end == date(2200, 1, 1)
 
 
 def test_months_sort_as_text() -> None:
@@ -73,4 +89,93 @@ def test_months_sort_as_text() -> None:
         "2025-12",
         "2026-09",
         "2026-10",
+    ]
+
+
+# Business weeks by day and by clock ---------------------------------------------------------------
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.dates(date(1999, 1, 1), date(2199, 12, 31)))
+def test_the_week_of_a_day_is_the_one_of_its_month(day: date) -> None:
+    assert spend_period(day) == next(
+        period for period in spend_periods(BillingPeriod.of(day)) if day in period
+    )
+
+
+def test_only_the_week_that_a_month_ends_in_is_its_last() -> None:
+    last = {
+        month: [is_last_of_month(period) for period in spend_periods(BillingPeriod(month))]
+        for month in ("2026-02", "2026-08")
+    }
+
+    assert last == {"2026-02": [False] * 3 + [True], "2026-08": [False] * 5 + [True]}
+
+
+def test_a_week_is_over_at_midnight_in_utc_and_not_before() -> None:
+    week = spend_period(date(2026, 8, 5))
+
+    assert not week.has_ended(datetime(2026, 8, 8, 23, 59, 59, tzinfo=UTC))
+    assert week.has_ended(datetime(2026, 8, 9, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("hours", [-10, 2, 14])
+def test_where_a_clock_stands_does_not_move_the_end_of_a_week(hours: int) -> None:
+    zone = timezone(timedelta(hours=hours))
+    midnight = datetime(2026, 8, 9, tzinfo=UTC)
+    week = spend_period(date(2026, 8, 5))
+
+    assert week.has_ended(midnight.astimezone(zone))
+    assert not week.has_ended((midnight - timedelta(seconds=1)).astimezone(zone))
+
+
+@pytest.mark.parametrize("day", [date(2026, 3, 29), date(2026, 10, 25)])
+def test_a_week_that_begins_where_clocks_change_has_seven_days(day: date) -> None:
+    assert spend_period(day).days == (3 if day.month == 3 else 7)
+    assert spend_period(day).start == day
+
+
+def test_a_missed_monday_is_caught_up() -> None:
+    due = due_periods(datetime(2026, 7, 27, 6, tzinfo=UTC), datetime(2026, 8, 10, 6, tzinfo=UTC))
+
+    assert [(p.start.isoformat(), p.days) for p in due] == [
+        ("2026-07-26", 6),
+        ("2026-08-01", 1),
+        ("2026-08-02", 7),
+    ]
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.lists(st.integers(0, 180 * 24), min_size=2, max_size=8))
+def test_runs_at_any_hours_leave_no_week_out_and_make_none_twice(hours: list[int]) -> None:
+    runs = [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=hour) for hour in sorted(hours)]
+
+    found = [period for last, at in pairwise(runs) for period in due_periods(last, at)]
+
+    assert found == due_periods(runs[0], runs[-1])
+    assert all(one.end == following.start for one, following in pairwise(found))
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.dates(date(2026, 7, 1), date(2026, 10, 31)))
+def test_what_a_bill_has_of_other_months_counts_in_its_own_weeks(day: date) -> None:
+    august = BillingPeriod("2026-08")
+    weeks = spend_periods(august)
+
+    found = billed_period(august, day)
+
+    if day < august.start:
+        assert found == weeks[0]
+    elif day >= august.end:
+        assert found == weeks[-1]
+    else:
+        assert day in found
+
+
+def test_weeks_of_a_month_have_labels_of_their_own() -> None:
+    assert [label(period) for period in spend_periods(BillingPeriod("2026-02"))] == [
+        "2026-02 week 1 of 4 (1 to 7)",
+        "2026-02 week 2 of 4 (8 to 14)",
+        "2026-02 week 3 of 4 (15 to 21)",
+        "2026-02 week 4 of 4 (22 to 28)",
     ]

@@ -35,7 +35,7 @@ SOLE = (("P1", 10_000),)
 def mapped(
     of: AccountShares = ACCOUNT, shares: Any = SOLE, start: date | None = None, **told: Any
 ) -> AccountShares:
-    given: dict[str, Any] = {"year_end": YEAR.end, "open_from": OPEN, "by": ANN, "at": NOON}
+    given: dict[str, Any] = {"open_from": OPEN, "by": ANN, "at": NOON}
     return of.mapped(shares, start=start, **given | told)
 
 
@@ -100,10 +100,14 @@ def test_the_first_split_starts_when_the_account_joined_within_two_months_that_a
     assert mapped(joined=joined, open_from=open_from).revisions[0].start == start
 
 
-def test_the_first_split_starts_on_no_other_day() -> None:
+def test_the_first_split_may_be_told_a_start_like_any_other_one() -> None:
+    joined = date(2026, 11, 12)
+
     assert mapped(start=OPEN) == mapped()
-    with pytest.raises(InvalidError, match="starts on 2026-10-01, not on 2026-11-08"):
-        mapped(start=date(2026, 11, 8))
+    assert mapped(start=date(2026, 11, 8)).revisions[0].start == date(2026, 11, 8)
+    assert mapped(start=joined, joined=joined) == mapped(joined=joined)
+    with pytest.raises(InvalidError, match="no spend period starts on 2026-11-12"):
+        mapped(start=joined)
 
 
 @pytest.mark.parametrize("start", [date(2026, 10, 1), date(2026, 11, 1), date(2026, 12, 6)])
@@ -128,12 +132,45 @@ def test_a_remap_starts_with_a_spend_period_of_an_open_month(start: date) -> Non
         (None, "say from when"),
         (date(2026, 11, 10), "no spend period starts on 2026-11-10; .*2026-11-08, 2026-11-15"),
         (date(2026, 9, 27), "2026-09-27 is in a closed month; .* 2026-10-01 or later"),
-        (date(2027, 1, 3), "cannot end with the fiscal year before 2027-01-01"),
     ],
 )
 def test_a_remap_on_any_other_day_is_refused(start: date | None, reason: str) -> None:
     with pytest.raises(InvalidError, match=reason):
         mapped(mapped(), HALVES, start)
+
+
+JANUARY = datetime(2027, 1, 5, 9, tzinfo=UTC)
+
+
+def days(of: AccountShares) -> list[tuple[date, date]]:
+    return [(one.start, one.end) for one in of.revisions]
+
+
+@pytest.mark.parametrize("start", [None, date(2026, 12, 1), date(2026, 12, 6)])
+def test_a_first_split_of_a_year_that_is_over_goes_on_in_this_one(start: date | None) -> None:
+    of = mapped(start=start, at=JANUARY)
+
+    edge, end = date(2027, 1, 1), date(2028, 1, 1)
+    assert days(of) == [(start or date(2026, 12, 1), edge), (edge, end)]
+    assert [one.number for one in of.revisions] == [1, 2]
+    assert {one.shares for one in of.revisions} == {SOLE}
+    assert of.on(JANUARY.date()) == of.revisions[1]
+
+
+def test_every_split_ends_with_the_fiscal_year_of_its_own_start() -> None:
+    edge = date(2027, 1, 1)
+
+    assert days(mapped(mapped(), HALVES, edge))[1] == (edge, date(2028, 1, 1))
+    # A correction of last year says nothing of this one.
+    assert days(mapped(mapped(), HALVES, date(2026, 12, 6), at=JANUARY))[1:] == [
+        (date(2026, 12, 6), edge)
+    ]
+    june = datetime(2026, 7, 3, tzinfo=UTC)
+    of = mapped(at=june, open_from=date(2026, 1, 1), first_month=7)
+    assert days(of) == [
+        (date(2026, 6, 1), date(2026, 7, 1)),
+        (date(2026, 7, 1), date(2027, 7, 1)),
+    ]
 
 
 # -- what is in force -------------------------------------------------------------------------
@@ -257,7 +294,7 @@ def test_a_month_before_the_year_ends_the_same_shares_are_proposed_for_the_next(
 
 
 def test_nothing_is_proposed_where_nothing_ends_or_somebody_has_said_what_comes() -> None:
-    next_year = mapped(mapped(), HALVES, date(2027, 1, 1), year_end=date(2028, 1, 1))
+    next_year = mapped(mapped(), HALVES, date(2027, 1, 1))
 
     assert ACCOUNT.renewal(date(2026, 12, 1), year=YEAR) is None
     assert next_year.renewal(date(2026, 12, 1), year=YEAR) is None
@@ -265,7 +302,7 @@ def test_nothing_is_proposed_where_nothing_ends_or_somebody_has_said_what_comes(
 
 def test_a_year_from_july_is_renewed_in_june() -> None:
     year = FiscalYear(2026, first_month=7)
-    of = mapped(open_from=date(2026, 3, 1), at=datetime(2026, 4, 9, tzinfo=UTC), year_end=year.end)
+    of = mapped(open_from=date(2026, 3, 1), at=datetime(2026, 4, 9, tzinfo=UTC), first_month=7)
 
     assert of.renewal(date(2026, 5, 31), year=year) is None
     proposed = of.renewal(date(2026, 6, 1), year=year)

@@ -85,3 +85,15 @@ def test_a_workload_that_runs_keeps_its_launch_and_takes_another_plan() -> None:
     assert (again.name, again.launch, again.end, again.monthly) == ("Shop", "2026-11", "2027-06", 5)
     with pytest.raises(InvalidError, match="2027-02 or later"):
         of.replanned(launch="2026-12", **later)
+
+
+def test_a_workload_ends_in_an_earlier_month_than_was_planned_and_not_before_its_launch() -> None:
+    of = planned(launch="2026-11", end="2027-03")
+
+    assert of.ended("2027-02") == of.changed(end="2027-02")
+    assert of.ended("2026-11").end == "2026-11"
+    for month, wrong in (("2027-03", "ends in 2027-03 already"), ("2026-10", "launches in 2026")):
+        with pytest.raises(InvalidError, match=wrong):
+            of.ended(month)
+    with pytest.raises(InvalidError, match="no billing period"):
+        of.ended("soon")

@@ -12,14 +12,27 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from finops.domain.class_policies import CostBasis
 from finops.domain.people import Person, Role
+from finops.ledger.engine import connect
 from finops.runtime import rest, wiring
+from finops.usecases.allocated import Shelf
+from finops.usecases.bill_notes import BillNotes
+from finops.usecases.originals import Originals
 from functions.accounts_api import handler as accounts_api
+from functions.allocations_api import handler as allocations_api
 from functions.audit_api import handler as audit_api
 from functions.bills_api import handler as bills_api
 from functions.budgets_api import handler as budgets_api
 from functions.charts_api import handler as charts_api
+from functions.claims_api import handler as claims_api
+from functions.credits_api import handler as credits_api
+from functions.explain_api import handler as explain_api
 from functions.people_api import handler as people_api
+from functions.policies_api import handler as policies_api
+from functions.previews_api import handler as previews_api
+from functions.resources_api import handler as resources_api
+from functions.shares_api import handler as shares_api
 from tests.exports import Line, csv_file, overwritten
 from tests.loading import House
 from tests.usecases.organisation import NOW, Organisation, sign_in
@@ -31,6 +44,14 @@ DOORS: tuple[Any, ...] = (
     budgets_api,
     audit_api,
     accounts_api,
+    claims_api,
+    credits_api,
+    shares_api,
+    policies_api,
+    resources_api,
+    allocations_api,
+    previews_api,
+    explain_api,
 )
 APPS = [door.app for door in DOORS]
 # By the first part of the path, as API Gateway knows them.
@@ -90,11 +111,15 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
 
-BILLING_PORTS = ("deliveries", "ledger", "loads", "bills", "runs", "limits")
+BILLING_PORTS = ("deliveries", "ledger", "loads", "bills", "runs", "limits", "inventory")
 PORTS = (
     *("people", "charts", "chart_files", "budgets", "audit", "receipts"),
     *("spending", "notices", "sign_ins", "mails", "memo"),
     *("accounts", "organizations"),
+    *("shares", "claims", "workloads", "workload_spend"),
+    *("credits", "product_spend"),
+    *("rulebook", "allocations", "allocation_runs"),
+    *("policies", "claim_rule_book", "claim_rule_heads", "claim_heads"),
 )
 
 
@@ -108,7 +133,26 @@ def replace_wiring(
     for name, port in ports.items():
         patch.setattr(wiring, name, lambda port=port: port)
     patch.setattr(wiring, "group_roles", dict)
-    for module in (rest, people_api, budgets_api, audit_api):
+    patch.setattr(wiring, "first_month", lambda: made.first_month)
+    patch.setattr(wiring, "bill_notes", lambda: BillNotes(house.bills, house.ledger))
+    patch.setattr(wiring, "cost_basis", lambda: CostBasis.BILLED)
+    patch.setattr(wiring, "currency", lambda: "USD")
+    shelf = Shelf(made.allocations, house.bills, house.ledger, lambda: connect(house.limits))
+    patch.setattr(wiring, "shelf", lambda: shelf)
+    originals = Originals(house.deliveries, house.limits.scratch / "originals")
+    patch.setattr(wiring, "originals", lambda: originals)
+    patch.setattr(credits_api, "now", lambda: NOW)
+    for module in (
+        rest,
+        people_api,
+        budgets_api,
+        audit_api,
+        claims_api,
+        shares_api,
+        policies_api,
+        resources_api,
+        allocations_api,
+    ):
         patch.setattr(module, "now", lambda: NOW)
     rest._known.clear()
 

@@ -5,21 +5,43 @@ A route that is not here fails the tests that read this table.
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any, NamedTuple
 
 from finops.domain.accounts import AccountType
 from finops.domain.audit import Deed
 from finops.domain.authorization import Action, may, reach
 from finops.domain.budgets import Command
+from finops.domain.class_policies import ChargeClass, PolicyKind
+from finops.domain.credits import Credit, CreditTerms
 from finops.domain.people import Person, PersonStatus, Role
+from finops.domain.rule_changes import AddClaimRule, ClaimResources, DecidePolicy, MapAccount
 from finops.usecases.accounts import check_accounts
 from finops.usecases.budgets import set_gate
+from finops.usecases.claim_rules import change_rules
+from finops.usecases.claims import claim
+from finops.usecases.class_policies import decide_policy
 from finops.usecases.ports import Save
-from tests.exports import MONTH
+from finops.usecases.previews import Preview, compared
+from finops.usecases.shares import map_account
+from finops.usecases.workloads import WorkloadPlan, plan_workload, workload_id
+from tests.exports import MONTH, PAYER
+from tests.fakes import InMemoryOrganizations
 from tests.functions.conftest import APPS, Answer, Loaded, ask
-from tests.usecases.organisation import LOANS, NOW, WEB_SHOP, Organisation, act, chart_csv
+from tests.usecases.explaining import paid_by
+from tests.usecases.organisation import (
+    LOANS,
+    NOW,
+    SEARCH,
+    UNIT,
+    WEB_SHOP,
+    Organisation,
+    act,
+    chart_csv,
+)
 from tests.usecases.test_budgets import give
 
+OF_A_DAY = "&account=444455556666&day=2026-09-02"
 UPLOAD = "0123456789abcdef" * 2
 JSON = {"Content-Type": "application/json"}
 MONTHS = json.dumps({"months": ["1.00"] * 12})
@@ -61,7 +83,8 @@ class Route(NamedTuple):
     """How a route is asked, and what it asks of whoever asks.
 
     *of* says what decides: `whole` (the right alone), `reach` (how far it goes), `element` (the
-    product of the place or what is above it), `person` (who holds the place).
+    product of the place or what is above it), `person` (who holds the place), `own` (it is of who
+    asked for it, and of those who have the right).
     """
 
     action: Action
@@ -116,6 +139,8 @@ class Route(NamedTuple):
                     by, self.action, subject=place.owner
                 )
                 return self.good if is_allowed else 403
+            case "own":
+                return self.good if may(by, self.action) else 404
             case "element":
                 element = place.product
                 if self.is_of_portfolio:
@@ -246,6 +271,249 @@ def _known_account(world: World, place: Place) -> Any:
     return world.organisation.accounts.find(NEW_ACCOUNT)
 
 
+CLAIMED = "arn:aws:ec2:us-east-1:444455556666:instance/i-1"
+
+
+def _new_workload(world: World, place: Place) -> str:
+    said = {"account_id": NEW_ACCOUNT, "product_id": place.product, "name": "front end"}
+    return json.dumps(said)
+
+
+def _workload(end: str = "") -> Maker:
+    return lambda world, place: f"/workloads/{_workload_id(place)}{end}"
+
+
+def _workload_id(place: Place) -> str:
+    return workload_id(NEW_ACCOUNT, place.product, "front end")
+
+
+def _planned(world: World, place: Place) -> None:
+    """A workload of the product, in an account that is the product's."""
+    _mapped(world, place)
+    plan_workload(
+        NEW_ACCOUNT,
+        place.product,
+        WorkloadPlan(name="front end"),
+        by=_planner(world),
+        grounds=world.organisation.grounds,
+        shares=world.organisation.shares,
+        act=act("planner@example.com"),
+    )
+
+
+def _claimed(world: World, place: Place) -> None:
+    """A claim of that workload."""
+    _planned(world, place)
+    claim(
+        NEW_ACCOUNT,
+        ClaimResources(workload_id=_workload_id(place), resources=(CLAIMED,)),
+        0,
+        by=_planner(world),
+        desk=world.organisation.claims_desk,
+        act=act("planner@example.com"),
+    )
+
+
+def _planner(world: World) -> Person:
+    planner = world.organisation.people.find("planner@example.com")
+    assert planner is not None
+    return planner
+
+
+def _known_workload(world: World, place: Place) -> Any:
+    return world.organisation.workloads.find(_workload_id(place))
+
+
+def _known_claims(world: World, place: Place) -> Any:
+    return world.organisation.claims.find(NEW_ACCOUNT)
+
+
+def _claiming(world: World, place: Place) -> str:
+    said = {"workload_id": _workload_id(place), "resources": [f"{CLAIMED}{n}" for n in range(3)]}
+    return json.dumps(said)
+
+
+def _shares(end: str = "") -> Maker:
+    return lambda world, place: f"/shares/{NEW_ACCOUNT}{end}"
+
+
+def _mapped(world: World, place: Place) -> None:
+    """The account is the product's."""
+    _listed(world, place)
+    map_account(
+        MapAccount(account_id=NEW_ACCOUNT, shares=((place.product, 10_000),)),
+        0,
+        by=_planner(world),
+        shares=world.organisation.shares,
+        grounds=world.organisation.grounds,
+        act=act("planner@example.com"),
+    )
+
+
+def _ending(world: World, place: Place) -> None:
+    """The same in the last month of a fiscal year, the next one's chart at hand."""
+    world.organisation.first_month = 4
+    world.organisation.drop("Acme_2027_true_2026-04-01_false_Budget_v1.csv")
+    _mapped(world, place)
+
+
+def _known_shares(world: World, place: Place) -> Any:
+    return world.organisation.shares.find(NEW_ACCOUNT)
+
+
+def _splitting(world: World, place: Place) -> str:
+    parts = [(place.product, 2_500), (SEARCH, 7_500)]
+    shares = [{"product_id": product, "basis_points": points} for product, points in parts]
+    return json.dumps({"shares": shares, "start": "2026-04-05"})
+
+
+def _share_file(world: World, place: Place) -> str:
+    text = f"account_id,product_id,share\n{NEW_ACCOUNT},{place.product},100\n"
+    return json.dumps({"csv": text, "dry_run": False})
+
+
+POLICY = f"/class-policies/{InMemoryOrganizations().payer}/Support"
+
+
+def _decided(world: World, place: Place) -> None:
+    """The product pays for all support."""
+    _listed(world, place)
+    change = DecidePolicy(
+        payer=world.organisation.organizations.payer,
+        charge_class=ChargeClass.SUPPORT,
+        policy=PolicyKind.TO_PRODUCT,
+        product_id=place.product,
+        start="2026-03",
+    )
+    decide_policy(
+        change,
+        0,
+        by=_planner(world),
+        policies=world.organisation.policies,
+        grounds=world.organisation.grounds,
+        act=act("planner@example.com"),
+    )
+
+
+def _known_policies(world: World, place: Place) -> Any:
+    return world.organisation.policies.find(world.organisation.organizations.payer)
+
+
+def _ruled(world: World, place: Place) -> None:
+    """A rule takes a service for a workload of the product."""
+    _planned(world, place)
+    change = AddClaimRule(
+        rule_id="by-service",
+        workload_id=_workload_id(place),
+        service="AmazonEC2",
+        start=date(2026, 3, 11),
+    )
+    change_rules(
+        change,
+        0,
+        by=_planner(world),
+        claim_rules=world.organisation.claim_rule_book,
+        heads=world.organisation.claim_rule_heads,
+        grounds=world.organisation.grounds,
+        act=act("planner@example.com"),
+    )
+
+
+def _known_rules(world: World, place: Place) -> Any:
+    return world.organisation.claim_rule_heads.find("all")
+
+
+def _new_rule(world: World, place: Place) -> str:
+    said = {
+        "rule_id": "by-name",
+        "workload_id": _workload_id(place),
+        "name": "*/web-*",
+        "start": "2026-03-11",
+        "before": "by-service",
+    }
+    return json.dumps(said)
+
+
+CREDIT = "0123456789abcdef"
+
+
+def _terms(place: Place, amount: int = 100) -> CreditTerms:
+    return CreditTerms(
+        product_id=place.product,
+        text="PROMO-1",
+        amount=amount * UNIT,
+        currency="USD",
+        start=date(2026, 1, 1),
+        expiry=date(2026, 3, 31),
+    )
+
+
+def _credit(end: str = "") -> Maker:
+    return lambda world, place: f"/credits/{CREDIT}{end}"
+
+
+def _granting(world: World, place: Place) -> str:
+    said = _terms(place).model_dump(mode="json", exclude_none=True)
+    return json.dumps(said | {"amount": "120.00"})
+
+
+def _granted(world: World, place: Place) -> None:
+    """A credit of the product, which spends something in February."""
+    new = Credit.granted(CREDIT, _terms(place), NOW)
+    deed = Deed(action="Grant", element=place.product)
+    world.organisation.credits.save([Save(None, new, deed)], act())
+    world.organisation.product_spend.spend(place.product, "2026-02-03", 7 * UNIT)
+
+
+def _known_credit(world: World, place: Place) -> Any:
+    return world.organisation.credits.find(CREDIT)
+
+
+def _known_prices(world: World, place: Place) -> Any:
+    return world.organisation.credits.price_book()
+
+
+PREVIEW = "0f3a5b7c9d1e2f4a6b8c"
+
+
+def _previewed(world: World, place: Place) -> None:
+    """Somebody has asked what if, and the answer is there."""
+    change = MapAccount(account_id=NEW_ACCOUNT, shares=((place.product, 10_000),))
+    asked = Preview(
+        preview_id=PREVIEW,
+        by="planner@example.com",
+        at=NOW,
+        changes=(change,),
+        bills=((PAYER, MONTH),),
+    )
+    before, after = (
+        {"products": {"USD": {place.product: ticks}}, "unallocated": {"USD": {"x": 9 - ticks}}}
+        for ticks in (1, 3)
+    )
+    found = compared(PAYER, MONTH, before, after)
+    ledger = world.loaded.house.ledger
+    ledger.put_json(Preview.place(PREVIEW), asked.model_dump(mode="json"))
+    ledger.put_json(Preview.result(PREVIEW, PAYER, MONTH), found.model_dump(mode="json"))
+
+
+def _what_if(world: World, place: Place) -> str:
+    shares = [[place.product, 10_000]]
+    change = {"kind": "MapAccount", "account_id": NEW_ACCOUNT, "shares": shares}
+    return json.dumps({"changes": [change]})
+
+
+def _of_month(end: str) -> Maker:
+    return lambda world, place: f"/allocations/{end}?month={MONTH}&element={place.product}"
+
+
+def _explained(world: World, place: Place) -> None:
+    paid_by(place.product, world.loaded.house, world.organisation.allocations)
+
+
+def _explain(end: str) -> Maker:
+    return lambda world, place: f"/explain/{place.product}{end}?month={MONTH}{OF_A_DAY}"
+
+
 A = Action
 ROUTES: Mapping[tuple[str, str], Route] = {
     ("get", "/bills"): Route(A.SEE_BILL, "whole", _always("/bills")),
@@ -373,7 +641,45 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("get", "/audit/verification"): Route(
         A.VERIFY_AUDIT, "whole", _always("/audit/verification?since=2026-01-01")
     ),
+    ("get", "/credits"): Route(A.SEE_CREDITS, "reach", _always("/credits"), given=_granted),
+    ("post", "/credits"): Route(
+        A.GRANT_CREDIT, "element", _always("/credits"), 201, _granting, is_replayed=True
+    ),
+    ("get", "/credits/reconciliation"): Route(
+        A.SEE_CREDITS, "whole", _always("/credits/reconciliation?month=2026-02"), given=_granted
+    ),
+    ("get", "/credits/{credit_id}"): Route(A.SEE_CREDITS, "element", _credit(), given=_granted),
+    ("put", "/credits/{credit_id}"): Route(
+        A.GRANT_CREDIT,
+        "element",
+        _credit(),
+        body=_granting,
+        given=_granted,
+        entity=_known_credit,
+        is_replayed=True,
+    ),
+    ("post", "/credits/{credit_id}/withdrawals"): Route(
+        A.GRANT_CREDIT,
+        "element",
+        _credit("/withdrawals"),
+        body=_body(reason="granted by mistake"),
+        given=_granted,
+        entity=_known_credit,
+        is_replayed=True,
+    ),
+    ("get", "/discounts"): Route(A.SEE_DISCOUNTS, "whole", _always("/discounts")),
+    ("put", "/discounts"): Route(
+        A.SET_DISCOUNT,
+        "whole",
+        _always("/discounts"),
+        body=_body(start="2026-04-01", rates=[{"basis_points": 500}]),
+        entity=_known_prices,
+        is_replayed=True,
+    ),
     ("get", "/accounts"): Route(A.SEE_ACCOUNTS, "whole", _always("/accounts"), given=_listed),
+    ("get", "/resources"): Route(
+        A.SEE_RESOURCES, "reach", _always(f"/resources?month={MONTH}"), given=_mapped
+    ),
     ("get", "/accounts/tasks"): Route(
         A.SEE_ACCOUNTS, "whole", _always("/accounts/tasks"), given=_listed
     ),
@@ -405,6 +711,157 @@ ROUTES: Mapping[tuple[str, str], Route] = {
         body=_body(kind="Renamed"),
         given=_listed,
         entity=_known_account,
+        is_replayed=True,
+    ),
+    ("get", "/workloads"): Route(A.SEE_ALLOCATIONS, "reach", _always("/workloads"), given=_planned),
+    ("post", "/workloads"): Route(
+        A.PLAN_WORKLOAD,
+        "element",
+        _always("/workloads"),
+        201,
+        _new_workload,
+        given=_mapped,
+        is_replayed=True,
+    ),
+    ("get", "/workloads/{workload_id}"): Route(
+        A.SEE_ALLOCATIONS, "element", _workload(), given=_planned
+    ),
+    ("put", "/workloads/{workload_id}"): Route(
+        A.PLAN_WORKLOAD,
+        "element",
+        _workload(),
+        body=_body(name="front end", monthly="12.50"),
+        given=_planned,
+        entity=_known_workload,
+        is_replayed=True,
+    ),
+    ("post", "/workloads/{workload_id}/endings"): Route(
+        A.PLAN_WORKLOAD,
+        "element",
+        _workload("/endings"),
+        body=_body(month="2026-04"),
+        given=_planned,
+        entity=_known_workload,
+        is_replayed=True,
+    ),
+    ("get", "/claims/{account_id}"): Route(
+        A.SEE_RESOURCES, "element", _always(f"/claims/{NEW_ACCOUNT}"), given=_claimed
+    ),
+    ("post", "/claims/{account_id}"): Route(
+        A.CLAIM_RESOURCES,
+        "element",
+        _always(f"/claims/{NEW_ACCOUNT}"),
+        body=_claiming,
+        given=_claimed,
+        entity=_known_claims,
+        is_replayed=True,
+    ),
+    ("post", "/releases/{account_id}"): Route(
+        A.CLAIM_RESOURCES,
+        "element",
+        _always(f"/releases/{NEW_ACCOUNT}"),
+        body=_body(resources=[CLAIMED]),
+        given=_claimed,
+        entity=_known_claims,
+        is_replayed=True,
+    ),
+    ("get", "/spaces"): Route(A.SEE_ALLOCATIONS, "reach", _always("/spaces"), given=_claimed),
+    ("get", "/shares"): Route(A.SEE_ALLOCATIONS, "reach", _always("/shares"), given=_mapped),
+    ("get", "/shares/{account_id}"): Route(A.SEE_ALLOCATIONS, "element", _shares(), given=_mapped),
+    ("put", "/shares/{account_id}"): Route(
+        A.SET_SHARES,
+        "whole",
+        _shares(),
+        body=_splitting,
+        given=_mapped,
+        entity=_known_shares,
+        is_replayed=True,
+    ),
+    ("post", "/shares/{account_id}/renewals"): Route(
+        A.SET_SHARES,
+        "whole",
+        _shares("/renewals"),
+        body=_body(reason="as it was"),
+        given=_ending,
+        entity=_known_shares,
+        is_replayed=True,
+    ),
+    ("post", "/share-loads"): Route(
+        A.SET_SHARES, "whole", _always("/share-loads"), body=_share_file, given=_listed
+    ),
+    ("get", "/allocations"): Route(
+        A.SEE_UNALLOCATED, "whole", _always(f"/allocations?month={MONTH}")
+    ),
+    ("post", "/allocations"): Route(
+        A.RUN_ALLOCATION, "whole", _always("/allocations"), 202, is_replayed=True
+    ),
+    ("get", "/allocations/tree"): Route(A.SEE_ALLOCATIONS, "element", _of_month("tree")),
+    ("get", "/allocations/days"): Route(A.SEE_ALLOCATIONS, "element", _of_month("days")),
+    ("get", "/allocations/unallocated"): Route(
+        A.SEE_UNALLOCATED, "whole", _always(f"/allocations/unallocated?month={MONTH}")
+    ),
+    ("get", "/explain/{product_id}"): Route(A.SEE_ALLOCATIONS, "element", _explain("")),
+    ("get", "/explain/{product_id}/charges"): Route(
+        A.SEE_ALLOCATIONS, "element", _explain("/charges"), given=_explained
+    ),
+    ("get", "/explain/{product_id}/lines"): Route(
+        A.SEE_ALLOCATIONS, "element", _explain("/lines"), given=_explained
+    ),
+    ("get", "/financial-scope"): Route(
+        A.SEE_ALLOCATIONS, "reach", _always("/financial-scope"), given=_mapped
+    ),
+    ("post", "/previews"): Route(
+        A.SET_SHARES,
+        "whole",
+        _always("/previews"),
+        202,
+        _what_if,
+        given=_listed,
+        is_replayed=True,
+    ),
+    ("get", "/previews/{preview_id}"): Route(
+        A.SEE_UNALLOCATED, "own", _always(f"/previews/{PREVIEW}"), given=_previewed
+    ),
+    ("get", "/class-policies"): Route(
+        A.SEE_ALLOCATIONS, "reach", _always("/class-policies"), given=_decided
+    ),
+    ("put", "/class-policies/{payer_id}/{charge_class}"): Route(
+        A.SET_POLICY,
+        "whole",
+        _always(POLICY),
+        body=_body(policy="InProportion", start="2026-04"),
+        given=_decided,
+        entity=_known_policies,
+        is_replayed=True,
+    ),
+    ("get", "/claim-rules"): Route(
+        A.SEE_ALLOCATIONS, "reach", _always("/claim-rules"), given=_ruled
+    ),
+    ("post", "/claim-rules"): Route(
+        A.SET_CLAIM_RULE,
+        "whole",
+        _always("/claim-rules"),
+        body=_new_rule,
+        given=_ruled,
+        entity=_known_rules,
+        is_replayed=True,
+    ),
+    ("post", "/claim-rules/{rule_id}/endings"): Route(
+        A.SET_CLAIM_RULE,
+        "whole",
+        _always("/claim-rules/by-service/endings"),
+        body=_body(end="2026-04-01"),
+        given=_ruled,
+        entity=_known_rules,
+        is_replayed=True,
+    ),
+    ("put", "/claim-rules/order"): Route(
+        A.SET_CLAIM_RULE,
+        "whole",
+        _always("/claim-rules/order"),
+        body=_body(rule_ids=["by-service"]),
+        given=_ruled,
+        entity=_known_rules,
         is_replayed=True,
     ),
 }

@@ -87,7 +87,7 @@ def test_a_table_tells_places_as_paths_and_runs_no_formula(by: Person) -> None:
     assert rows[2]["notices"] == "New;Departed"
 
 
-@pytest.mark.parametrize("path", ["/accounts", "/accounts/tasks"])
+@pytest.mark.parametrize("path", ["/accounts", "/accounts/tasks", "/tasks"])
 def test_pages_hold_together_what_one_page_holds(by: Person, path: str) -> None:
     whole = ask("GET", path, by=by).json["items"]
     found: list[Any] = []
@@ -105,6 +105,37 @@ def test_pages_hold_together_what_one_page_holds(by: Person, path: str) -> None:
     assert len(rows) == len(whole) + 1
 
 
+def test_the_callers_tasks_hold_what_accounts_need(by: Person) -> None:
+    [task, *_] = [one for one in ask("GET", "/tasks", by=by).json["items"] if one["account_id"]]
+
+    assert task == {
+        "kind": "SetType",
+        "year": None,
+        "element": None,
+        "name": "web shop",
+        "level": None,
+        "label": "Account",
+        "owed_by": "enterprise",
+        "is_escalated": False,
+        "since": "2026-03-05T09:00:00+00:00",
+        "account_id": SHOP,
+        "notice": "New",
+        "credit_id": None,
+    }
+    about_accounts = len(ask("GET", "/accounts/tasks", by=by).json["items"])
+    tasks = ask("GET", "/tasks", by=by).json["items"]
+    assert len([one for one in tasks if one["account_id"]]) == about_accounts
+    assert ask("GET", "/me", by=by).json["open_tasks"] == len(tasks)
+
+
+def test_a_table_of_what_accounts_need_has_its_header_without_rows(
+    organisation: Organisation, staff: dict[Role, Person]
+) -> None:
+    told = ask("GET", "/accounts/tasks", by=staff[Role.CLOUD_ENGINEER], headers=CSV)
+
+    assert told.body.split() == ["account_id,name,notice,need,since,owed_by"]
+
+
 def test_one_account_tells_its_past(by: Person) -> None:
     told = ask("GET", f"/accounts/{SHOP}", by=by)
 
@@ -116,7 +147,7 @@ def test_one_account_tells_its_past(by: Person) -> None:
     assert [one["need"] for one in told.json["notices"]] == ["SetType", "CheckType", "CheckShares"]
 
 
-@pytest.mark.parametrize("account_id", ["1", "44445555666x", "checks-", "4444555566667"])
+@pytest.mark.parametrize("account_id", ["4" * 129, "1%0A2", "%7F"])
 def test_what_is_no_account_id_is_the_clients_error(by: Person, account_id: str) -> None:
     assert ask("GET", f"/accounts/{account_id}", by=by).status == 422
 

@@ -6,16 +6,26 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from finops.domain.class_policies import ChargeClass, PolicyKind
+from finops.domain.credits import CreditTerms
 from finops.domain.elements import ancestors, covers, element_id, level
 from finops.domain.money import text
 from finops.domain.people import Person, PersonStatus, Role
-from tests.exports import MONTH
+from finops.domain.rule_changes import AddClaimRule, DecidePolicy
+from finops.usecases.claim_rules import change_rules
+from finops.usecases.class_policies import decide_policy
+from finops.usecases.credits import grant
+from tests.allocating import Allocating
+from tests.claiming import SHARED, admin, know_accounts, run, share, take
+from tests.exports import MONTH, PAYER
 from tests.functions.conftest import Answer, Loaded, ask, replace_wiring
 from tests.functions.routes import ROUTES
 from tests.usecases.organisation import (
@@ -26,9 +36,11 @@ from tests.usecases.organisation import (
     SEARCH,
     STOREFRONT,
     TILLS,
+    TODAY,
     UNIT,
     WEB_SHOP,
     Organisation,
+    act,
     chart_csv,
 )
 
@@ -480,6 +492,7 @@ def test_5001_products_are_listed_to_the_last(
 
 # Nothing out of scope -----------------------------------------------------------------------------
 
+COST = 25 * UNIT // 10  # of the account, of one resource
 SLUGS = st.sampled_from(["aa", "bb", "aa-b"])
 GETS = [of for of in ROUTES if of[0] == "get"]
 
@@ -495,9 +508,15 @@ def trees(draw: st.DrawFn) -> dict[tuple[str, str, str, str], int]:
 
 
 def secrets(
-    organisation: Organisation, amounts: Mapping[str, int], scope: tuple[str, ...]
+    organisation: Organisation,
+    amounts: Mapping[str, int],
+    scope: tuple[str, ...],
+    unit: int = UNIT,
 ) -> set[str]:
-    """Ids of what is out of *scope*, addresses of who holds it, and every total that includes it."""
+    """Ids of what is out of *scope*, addresses of who holds it, and every total that includes it.
+
+    The amounts of products are in *unit* ticks.
+    """
     chart = organisation.chart()
     seen = {product for product in amounts if any(covers(own, product) for own in scope)}
     kept = {above for product in seen for above in ancestors(product)}
@@ -516,7 +535,85 @@ def secrets(
         for one in organisation.people.all()
         if one.scope and not all(any(covers(own, e) for own in scope) for e in one.scope)
     }
-    return hidden | holders | {text(total * UNIT) for total in all_sums - told_sums}
+    return hidden | holders | {text(total * unit) for total in all_sums - told_sums}
+
+
+def run_in_one_account(
+    organisation: Organisation, points: Mapping[str, int], amounts: Mapping[str, int], resource: str
+) -> list[str]:
+    """The products share an account, where each has a workload, estimated at its annual amount.
+
+    Each workload holds a *resource* with its number, and what a rule of its own takes.
+    """
+    know_accounts(organisation)
+    share(organisation, SHARED, *sorted(points.items()))
+    who = admin(organisation)
+    running = []
+    for number, (product, amount) in enumerate(amounts.items()):
+        made = run(organisation, product, "shop", monthly=amount * UNIT)
+        take(organisation, made, f"{resource}{number}")
+        change_rules(
+            AddClaimRule(
+                rule_id=f"rule-{number}",
+                workload_id=made.workload_id,
+                service=f"Service{number}",
+                start=TODAY,
+            ),
+            number,
+            by=who,
+            claim_rules=organisation.claim_rule_book,
+            heads=organisation.claim_rule_heads,
+            grounds=organisation.grounds,
+            act=act(who.email),
+        )
+        running.append(made.workload_id)
+    return running
+
+
+def give_credits(organisation: Organisation, amounts: Mapping[str, int]) -> list[str]:
+    """One product pays for all support, each has a credit; the credits."""
+    who = admin(organisation)
+    decide_policy(
+        DecidePolicy(
+            payer=PAYER,
+            charge_class=ChargeClass.SUPPORT,
+            policy=PolicyKind.TO_PRODUCT,
+            product_id=next(iter(amounts)),
+            start=f"{TODAY:%Y-%m}",
+        ),
+        0,
+        by=who,
+        policies=organisation.policies,
+        grounds=organisation.grounds,
+        act=act(who.email),
+    )
+    granted = []
+    for product, amount in amounts.items():
+        terms = CreditTerms(
+            product_id=product,
+            text="PROMO-1",
+            amount=amount * UNIT,
+            currency="USD",
+            start=TODAY,
+            expiry=date(2026, 4, 30),
+        )
+        new = grant(
+            terms,
+            by=who,
+            credits_=organisation.credits,
+            charts=organisation.charts,
+            act=act(who.email),
+        )
+        granted.append(new.credit_id)
+        organisation.product_spend.spend(product, f"{TODAY}", amount * UNIT // 2)
+    return granted
+
+
+def allocate(loaded: Loaded, organisation: Organisation) -> None:
+    """By these rules, as if they had been in force all September; nobody else's bill."""
+    made = Allocating(loaded.house.limits.scratch, loaded.house, organisation)
+    organisation.allocations = made.allocations
+    assert made.run() == "Published"
 
 
 @settings(
@@ -537,11 +634,21 @@ def test_no_answer_holds_an_id_or_an_amount_from_out_of_scope(
     for number, product in enumerate(amounts):
         organisation.hire(f"p{number}@example.com", Role.PRODUCT_OWNER, [product])
         organisation.approve(product, [number * UNIT] * 12)
+    points = {product: 2**number for number, product in enumerate(amounts)}
+    points[product] = 10_000 - sum(points.values()) + points[product]
+    # Either the account's one resource is somebody's, or all share it.
+    resource = data.draw(st.sampled_from(["i-", "x-"]))
+    running = run_in_one_account(organisation, points, amounts, resource)
+    granted = give_credits(organisation, amounts)
+    allocate(loaded, organisation)
     role = data.draw(st.sampled_from([role for role in Role if role.level]))
     of_level = [element for element in chart.elements if level(element) == role.level]
-    scope = tuple(data.draw(st.lists(st.sampled_from(of_level), max_size=2, unique=True)))
+    some = st.lists(st.sampled_from(of_level), min_size=1, max_size=2, unique=True)
+    scope = tuple(data.draw(some | st.just([])))
     by = organisation.hire("me@example.com", role, scope)
     hidden = secrets(organisation, amounts, scope)
+    # What the account costs is told to all who share it, and with it whose part is what is left.
+    hidden |= secrets(organisation, points, scope, COST // 10_000) - {text(COST)}
     load = organisation.charts.heads()[0].load_id
     asked = ["/charts", "/charts/2026", "/charts/2026/loads", f"/chart-loads/{load}", "/me"]
     asked += ["/tasks", "/missing-owners", "/people", "/budgets/2026", "/audit", "/bills"]
@@ -553,21 +660,40 @@ def test_no_answer_holds_an_id_or_an_amount_from_out_of_scope(
     asked += [f"/people/{one.email}" for one in organisation.people.all()]
     asked += [f"/bills/{MONTH}/costs", "/loads", f"/loads/{loaded.first}", "/freshness"]
     asked += [f"/chart-loads/{load}/file"]
-    asked += ["/accounts", "/accounts/tasks", "/accounts/checks", "/accounts/111122223333"]
-    asked += ["/accounts", "/accounts/tasks", "/accounts/checks", "/accounts/444455556666"]
-    missed = {path for _, path in GETS if not any(map(_template(path).fullmatch, asked))}
+    asked += ["/accounts", "/accounts/tasks", "/accounts/checks", f"/accounts/{SHARED}"]
+    asked += ["/workloads", "/spaces", f"/spaces?month={MONTH}", f"/claims/{SHARED}"]
+    asked += [f"/workloads/{one}" for one in running]
+    asked += ["/shares", f"/shares/{SHARED}", "/class-policies", "/claim-rules"]
+    asked += ["/credits", "/credits/reconciliation", "/discounts"]
+    asked += [f"/credits/{one}" for one in granted]
+    for part in ("", "/tree?depth=4&", "/days?", "/unallocated?"):
+        asked.append(f"/allocations{part or '?'}month={MONTH}")
+    of_day = f"month={MONTH}&account={SHARED}&day=2026-09-02"
+    for product in (*amounts, "unallocated"):
+        asked.append(f"/explain/{product}?month={MONTH}")
+        asked += [f"/explain/{product}/{part}?{of_day}" for part in ("charges", "lines")]
+    asked += [f"/allocations/tree?month={MONTH}&element={one}" for one in chart.elements]
+    asked += [f"/allocations/days?month={MONTH}&element={one}" for one in chart.elements]
+    asked += [f"/resources?month={MONTH}", "/resources"]
+    asked += ["/financial-scope", "/previews/0f3a5b7c9d1e2f4a6b8c"]
+    paths = {one.partition("?")[0] for one in asked}
+    missed = {path for _, path in GETS if not any(map(_template(path).fullmatch, paths))}
     assert missed == set()
 
     with pytest.MonkeyPatch.context() as patch:
         replace_wiring(patch, loaded.house, organisation)
-        for path in asked:
+        for one in asked:
+            path, _, said = one.partition("?")
+            query = dict(parse_qsl(said)) | {"limit": "1000"}
             for headers in ({}, CSV):
-                answer = ask("GET", path, {"limit": "1000"}, by=by, headers=headers)
+                answer = ask("GET", path, query, by=by, headers=headers)
                 assert answer.status < 500
                 body = answer.body
                 if answer.status >= 400:
                     body = body.replace(path.split("/")[-1], "")  # what was asked for
                     body = body.replace(path.split("/")[-2], "")
+                    for named in query.values():
+                        body = body.replace(named, "")
                 found = {one for one in hidden if _is_in(one, body)}
                 assert found == set(), (path, scope)
 

@@ -27,8 +27,13 @@ from tests.usecases.organisation import WEB_SHOP, Organisation
 Of = tuple[str, str]
 KEY = {"Idempotency-Key": "5f0c2f6e-8f5b-4a53-a0b1-3a6f4b8d8e11"}
 WITH_BODY = [of for of in WRITES if ROUTES[of].body]
-# A reason, and whether to look again at once, may be said.
-NEED_NOTHING = {("post", "/people/{email}/suspension"), ("post", "/accounts/checks")}
+# A reason, whether to look again at once, and the last month, may be said.
+NEED_NOTHING = {
+    ("post", "/people/{email}/suspension"),
+    ("post", "/accounts/checks"),
+    ("post", "/workloads/{workload_id}/endings"),
+    ("post", "/shares/{account_id}/renewals"),
+}
 
 
 @pytest.fixture
@@ -145,9 +150,25 @@ def test_the_same_request_twice_is_one_change_and_one_answer(here: World, of: Of
     assert first.status == second.status == ROUTES[of].good, first.body
     assert first.json == second.json
     assert first.headers.get("ETag") == second.headers.get("ETag")
+    assert first.headers.get("Location") == second.headers.get("Location")
     assert "Idempotency-Replayed" not in first.headers
     assert second.headers["Idempotency-Replayed"] == "true"
     assert len(here.organisation.records) == written
+
+
+@pytest.mark.parametrize(
+    "of", [("post", "/credits"), ("post", "/previews"), ("post", "/workloads")], ids=" ".join
+)
+def test_what_is_made_is_where_its_location_says_also_when_it_is_told_again(
+    here: World, of: Of
+) -> None:
+    ROUTES[of].given(here, MINE)
+    by = next(b for b in here.staff.values() if ROUTES[of].expected(b, MINE) == ROUTES[of].good)
+
+    told = [tell(here, of, KEY) for _ in range(2)]
+
+    [place] = {one.headers["Location"] for one in told}
+    assert ask("GET", place, by=by).status == 200
 
 
 @pytest.mark.parametrize("of", REPLAYED, ids=" ".join)

@@ -190,6 +190,10 @@ def test_generations_are_kept_as_long_as_the_deployment_says(
         ("check_load", {"load_id": None}),
         ("publish_load", {"load": "a"}),
         ("fail_load", {"input": {}}),
+        ("plan_allocation", {"payer": "a"}),
+        ("allocate_accounts", {"payer": "a", "shard": 0}),
+        ("spread_classes", {"run_id": "a"}),
+        ("publish_allocation", {"planned": {"status": "Planned"}}),
     ],
 )
 def test_an_event_of_another_shape_is_refused(door: Door, name: str, event: dict[str, Any]) -> None:

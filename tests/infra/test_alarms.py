@@ -33,28 +33,39 @@ def test_every_door_has_an_alarm_for_errors_and_one_for_throttles(plain: Synthes
             assert any(name.endswith(f"{door.replace('_', '')}Function") for name in watched), door
 
 
-def test_a_load_that_fails_or_never_ends_is_heard_of(plain: Synthesized) -> None:
+def test_a_load_or_allocation_that_fails_or_never_ends_is_heard_of(plain: Synthesized) -> None:
     for metric in ("ExecutionsFailed", "ExecutionsTimedOut"):
-        assert _watched(plain, "AWS/States", metric) == ["BillsloadbillMachine"]
+        assert _watched(plain, "AWS/States", metric) == [
+            "AllocationsallocatemonthMachine",
+            "BillsloadbillMachine",
+        ]
 
 
 def test_every_table_has_alarms_for_throttles(plain: Synthesized) -> None:
     for metric in ("ReadThrottleEvents", "WriteThrottleEvents"):
         assert _watched(plain, "AWS/DynamoDB", metric) == [
             "AccountsTable",
+            "AllocationsTable",
             "AuditTable",
             "BillsTable",
             "BudgetsTable",
             "ChartsTable",
+            "CreditsTable",
             "LoadsTable",
             "PeopleTable",
             "RequestsTable",
+            "RulesTable",
+            "WorkloadsTable",
         ]
 
 
 def test_dead_letters_and_errors_of_the_api_are_heard_of(plain: Synthesized) -> None:
-    queues = plain.resources("AWS::SQS::Queue")
-    assert {id_.partition("/")[0] for id_ in queues} == {"Billing", "Organization"}
+    queues = {
+        id_
+        for id_, queue in plain.resources("AWS::SQS::Queue").items()
+        if "RedrivePolicy" not in queue["Properties"]
+    }
+    assert {id_.partition("/")[0] for id_ in queues} == {"Allocation", "Billing", "Organization"}
     assert len(_watched(plain, "AWS/SQS", "ApproximateNumberOfMessagesVisible")) == len(queues)
     assert _watched(plain, "AWS/ApiGateway", "5XXError") == ["v1"]
 
@@ -110,8 +121,10 @@ def test_every_schedule_leaves_what_it_could_not_do_with_the_dead_letters(
 
     assert called == {
         "AccountscheckaccountsFunction",
+        "AllocationsstartallocationsFunction",
         "BillssweepdeliveriesFunction",
         "BillsexpiregenerationsFunction",
+        "CreditswarnofcreditsFunction",
         "NotificationssenddigestFunction",
     }
     for schedule in schedules:
@@ -132,9 +145,12 @@ def test_a_door_that_nobody_waits_for_leaves_the_call_that_it_keeps_failing_at(
     assert called == {
         "AccountscheckaccountsFunction",
         "AccountsfindaccountsFunction",
+        "AllocationsstartallocationsFunction",
         "BillssweepdeliveriesFunction",
         "BillsexpiregenerationsFunction",
         "ChartsloadchartFunction",
+        "CreditsfindcreditsFunction",
+        "CreditswarnofcreditsFunction",
         "NotificationssenddigestFunction",
         "PeoplekeepsigninsFunction",
     }

@@ -20,8 +20,12 @@ FIND = {"WAIT_SECONDS": "60", "QUIET_SECONDS": "21600"}
 PLAN = {"LEDGER_MEMORY_MB": "512", "LEDGER_THREADS": "1", "MAX_LINES_PER_ITEM": "1000000"}
 WORKER = {"LEDGER_MEMORY_MB": "600", "LEDGER_THREADS": "2"}
 ANSWER = {"LEDGER_MEMORY_MB": "600", "LEDGER_THREADS": "1"}
+INVENTORY = {"LEDGER_MEMORY_MB": "1400", "LEDGER_THREADS": "2"}
 PEOPLE = {"PEOPLE_TABLE": "PeopleTable"}
 ACCOUNTS = {"ACCOUNTS_TABLE": "AccountsTable"}
+RULES = {"RULES_TABLE": "RulesTable"}
+WORKLOADS = {"WORKLOADS_TABLE": "WorkloadsTable"}
+CREDITS = {"CREDITS_TABLE": "CreditsTable"}
 AUDIT = {"AUDIT_TABLE": "AuditTable"}
 REQUESTS = {"REQUESTS_TABLE": "RequestsTable"}
 CHART = {
@@ -30,7 +34,11 @@ CHART = {
     "BUDGETS_TABLE": "BudgetsTable",
 }
 YEARS = CHART | {"FISCAL_YEAR_STARTS": "1"}
+LIVES = {name: told for name, told in YEARS.items() if name != "BUDGETS_TABLE"}
+ALLOCATED = LEDGER | BILLS | {"ALLOCATIONS_TABLE": "AllocationsTable"}
+GROUNDS = LIVES | ACCOUNTS | RULES | WORKLOADS | AUDIT | REQUESTS | {"COST_BASIS": "billed"}
 CALLER = PEOPLE | AUDIT | REQUESTS | {"ALLOWED_ORIGINS": "", "GROUP_ROLES": "{}"}
+START_ALLOCATION = {"ALLOCATE_MONTH_ARN": "AllocationsallocatemonthMachine"}
 DIGEST = {
     "MAIL_FROM": "",
     "MAIL_LOGO": "",
@@ -50,7 +58,18 @@ DOORS: dict[str, tuple[dict[str, str], int, int, int, str]] = {
     "publish_load": (BILLING | LEDGER | LOADS | BILLS, 1024, 300, 512, "core"),
     "fail_load": (BILLING | LOADS, 512, 60, 512, "core"),
     "sweep_deliveries": (BILLING | LOADS | START, 512, 300, 512, "core"),
-    "expire_generations": (LEDGER | LOADS | BILLS | {"KEEP_DAYS": "7"}, 512, 300, 512, "core"),
+    "expire_generations": (ALLOCATED | LOADS | {"KEEP_DAYS": "7"}, 512, 300, 512, "core"),
+    "plan_allocation": (ALLOCATED | GROUNDS, 1769, 300, 512, "analytics"),
+    "allocate_accounts": (LEDGER | WORKER, 3538, 900, 10240, "analytics"),
+    "spread_classes": (LEDGER | WORKER, 3538, 900, 10240, "analytics"),
+    "publish_allocation": (ALLOCATED | WORKER, 3538, 600, 4096, "analytics"),
+    "start_allocations": (
+        ALLOCATED | GROUNDS | {"ALLOCATE_MONTH_ARN": "AllocationsallocatemonthMachine"},
+        1024,
+        120,
+        512,
+        "core",
+    ),
     "load_chart": (YEARS | AUDIT | REQUESTS, 1769, 120, 512, "core"),
     "tell_notices": ({"NOTICES_NAME": "NoticesBus"}, 512, 60, 512, "core"),
     "keep_sign_ins": (
@@ -60,15 +79,85 @@ DOORS: dict[str, tuple[dict[str, str], int, int, int, str]] = {
         512,
         "core",
     ),
-    "send_digest": (YEARS | PEOPLE | AUDIT | REQUESTS | DIGEST, 1024, 900, 512, "core"),
+    "send_digest": (
+        YEARS | PEOPLE | ACCOUNTS | RULES | CREDITS | AUDIT | REQUESTS | DIGEST,
+        1024,
+        900,
+        512,
+        "core",
+    ),
     "bills_api": (LEDGER | LOADS | BILLS | START | CALLER | ANSWER, 1769, 29, 4096, "analytics"),
     "charts_api": (YEARS | CALLER, 1769, 29, 512, "core"),
-    "people_api": (YEARS | CALLER, 1769, 29, 512, "core"),
-    "budgets_api": (CHART | BILLS | CALLER, 1769, 29, 512, "core"),
+    "people_api": (YEARS | ACCOUNTS | RULES | CREDITS | CALLER, 1769, 29, 512, "core"),
+    "budgets_api": (
+        CHART | ALLOCATED | WORKLOADS | CALLER | {"COST_BASIS": "billed", "CURRENCY": "USD"},
+        1769,
+        29,
+        512,
+        "core",
+    ),
+    "allocations_api": (
+        YEARS | ALLOCATED | GROUNDS | START_ALLOCATION | CALLER | ANSWER,
+        1769,
+        29,
+        4096,
+        "analytics",
+    ),
+    "previews_api": (
+        LEDGER | BILLS | GROUNDS | START_ALLOCATION | CALLER,
+        1769,
+        29,
+        512,
+        "core",
+    ),
     "check_accounts": (ACCOUNTS | AUDIT | REQUESTS, 1024, 900, 512, "core"),
     "find_accounts": (ACCOUNTS | BILLS | AUDIT | REQUESTS, 1024, 300, 512, "core"),
     "accounts_api": (ACCOUNTS | CALLER, 1769, 29, 512, "core"),
-    "audit_api": (CHART | ACCOUNTS | CALLER, 1769, 29, 512, "core"),
+    "explain_api": (
+        BILLING | ALLOCATED | LOADS | CALLER | ANSWER,
+        1769,
+        29,
+        8192,
+        "analytics",
+    ),
+    "resources_api": (
+        LEDGER | BILLS | RULES | WORKLOADS | CALLER | INVENTORY,
+        3538,
+        29,
+        4096,
+        "analytics",
+    ),
+    "claims_api": (
+        GROUNDS | ALLOCATED | CREDITS | CALLER | {"CURRENCY": "USD"},
+        1769,
+        29,
+        512,
+        "core",
+    ),
+    "shares_api": (LIVES | ACCOUNTS | RULES | WORKLOADS | CALLER, 1769, 29, 512, "core"),
+    "policies_api": (LIVES | ACCOUNTS | RULES | WORKLOADS | LEDGER | CALLER, 1769, 29, 512, "core"),
+    "audit_api": (
+        CHART | ACCOUNTS | RULES | WORKLOADS | CREDITS | CALLER,
+        1769,
+        29,
+        512,
+        "core",
+    ),
+    "find_credits": (CREDITS | BILLS | LEDGER | AUDIT | REQUESTS, 1024, 300, 512, "core"),
+    "warn_of_credits": (
+        CREDITS | ALLOCATED | AUDIT | REQUESTS | {"CURRENCY": "USD"} | ANSWER,
+        1769,
+        900,
+        4096,
+        "analytics",
+    ),
+    "credits_api": (
+        CREDITS | ALLOCATED | GROUNDS | {"CURRENCY": "USD"} | CALLER | ANSWER,
+        1769,
+        29,
+        4096,
+        "analytics",
+    ),
 }
 
 

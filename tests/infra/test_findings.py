@@ -24,6 +24,7 @@ REVIEWED = {
     ("IAM4", "One role for all APIs of the account; API Gateway refuses one with less."),
     ("IAM5", "Charts are named by year and version, uploads by chance."),
     ("IAM5", "AWS chooses the keys of an export's files."),
+    ("IAM5", "An execution is named by what it is for."),
     ("IAM5", "Objects are named by load, month and account."),
     ("IAM5", "Organizations names roots, units and accounts, in the payer's own account."),
     ("IAM5", "Payers choose the keys of their exports."),
@@ -89,7 +90,8 @@ def test_a_real_finding_would_be_seen(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "stack", ["Data", "Identity", "Billing", "Organization", "Api", "Observability"]
+    "stack",
+    ["Data", "Identity", "Billing", "Allocation", "Organization", "Api", "Observability"],
 )
 def test_cfn_lint_finds_nothing_in_the_finops_account(plain: Synthesized, stack: str) -> None:
     assert _cfn_lint(plain, stack, region="eu-west-1") == []

@@ -1,4 +1,4 @@
-"""The state machines of `statemachines/`: sound by the lint, and filled by infra exactly."""
+"""The state machine that loads a bill, and that all of `statemachines/` are sound and filled."""
 
 import json
 from pathlib import Path
@@ -10,36 +10,51 @@ from tests.infra.asl_lint import lint
 from tests.infra.synthesis import Synthesized
 
 MACHINES = Path(__file__).parent.parent.parent / "statemachines"
-STARTED_WITH = {"load_bill": {"manifest_key", "attempt"}}
+STARTED_WITH = {
+    "load_bill": {"manifest_key", "attempt"},
+    "allocate_month": {"payer", "billing_period", "preview_id"},
+}
 
 
-def _machine(synthesized: Synthesized) -> dict[str, Any]:
-    [machine] = synthesized.resources("AWS::StepFunctions::StateMachine").values()
-    properties: dict[str, Any] = machine["Properties"]
+def machine(synthesized: Synthesized, name: str = "load_bill") -> dict[str, Any]:
+    """The properties of the machine of a file."""
+    [found] = (
+        each["Properties"]
+        for id_, each in synthesized.resources("AWS::StepFunctions::StateMachine").items()
+        if f"{name.replace('_', '')}Machine" in id_
+    )
+    properties: dict[str, Any] = found
     return properties
 
 
-@pytest.mark.parametrize("path", sorted(MACHINES.glob("*.asl.json")), ids=lambda path: path.name)
-def test_nothing_is_wrong_with_a_state_machine(path: Path, plain: Synthesized) -> None:
-    filled = _machine(plain)["DefinitionSubstitutions"]
+def test_every_state_machine_of_the_house_is_deployed_and_no_other(plain: Synthesized) -> None:
+    files = {path.name.removesuffix(".asl.json") for path in MACHINES.glob("*.asl.json")}
 
+    assert files == set(STARTED_WITH)
+    assert len(plain.resources("AWS::StepFunctions::StateMachine")) == len(files)
+
+
+@pytest.mark.parametrize("name", STARTED_WITH)
+def test_nothing_is_wrong_with_a_state_machine(name: str, plain: Synthesized) -> None:
     problems = lint(
-        path.read_text(),
-        substitutions=filled,
-        inputs=STARTED_WITH[path.name.removesuffix(".asl.json")],
+        (MACHINES / f"{name}.asl.json").read_text(),
+        substitutions=machine(plain, name)["DefinitionSubstitutions"],
+        inputs=STARTED_WITH[name],
     )
 
     assert problems == []
 
 
-def test_what_is_deployed_is_the_file(plain: Synthesized) -> None:
-    deployed = json.loads(_machine(plain)["DefinitionString"])
+@pytest.mark.parametrize("name", STARTED_WITH)
+def test_what_is_deployed_is_the_file(name: str, plain: Synthesized) -> None:
+    deployed = json.loads(machine(plain, name)["DefinitionString"])
 
-    assert deployed == json.loads((MACHINES / "load_bill.asl.json").read_text())
+    assert deployed == json.loads((MACHINES / f"{name}.asl.json").read_text())
 
 
-def test_on_one_machine_two_workers_run_at_a_time(local: Synthesized) -> None:
-    states = json.loads(_machine(local)["DefinitionString"])["States"].values()
+@pytest.mark.parametrize("name", STARTED_WITH)
+def test_on_one_machine_two_workers_run_at_a_time(name: str, local: Synthesized) -> None:
+    states = json.loads(machine(local, name)["DefinitionString"])["States"].values()
 
     assert {state["MaxConcurrency"] for state in states if state["Type"] == "Map"} == {2}
 
@@ -61,8 +76,9 @@ def test_a_manifest_that_arrives_starts_a_load(plain: Synthesized) -> None:
     assert "DeadLetterConfig" in target
 
 
-def test_every_step_of_a_load_is_logged_and_traced(plain: Synthesized) -> None:
-    machine = _machine(plain)
+@pytest.mark.parametrize("name", STARTED_WITH)
+def test_every_step_is_logged_and_traced(name: str, plain: Synthesized) -> None:
+    made = machine(plain, name)
 
-    assert machine["LoggingConfiguration"]["Level"] == "ALL"
-    assert machine["TracingConfiguration"] == {"Enabled": True}
+    assert made["LoggingConfiguration"]["Level"] == "ALL"
+    assert made["TracingConfiguration"] == {"Enabled": True}

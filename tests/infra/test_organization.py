@@ -18,7 +18,8 @@ def _rule(synthesized: Synthesized, door: str) -> dict[str, Any]:
 
 
 def _followed(synthesized: Synthesized) -> Template:
-    [mapping] = synthesized.resources("AWS::Lambda::EventSourceMapping").values()
+    mappings = synthesized.resources("AWS::Lambda::EventSourceMapping", "Organization")
+    [mapping] = mappings.values()
     return mapping
 
 
@@ -78,7 +79,7 @@ def test_an_event_that_no_door_took_is_a_dead_letter(plain: Synthesized) -> None
 def test_only_the_rules_call_the_doors_of_the_organization(plain: Synthesized) -> None:
     permissions = plain.resources("AWS::Lambda::Permission", "Organization").values()
 
-    assert len(permissions) == 5
+    assert len(permissions) == 6
     for permission in permissions:
         assert permission["Properties"]["Principal"] == "events.amazonaws.com"
         assert "Rule" in permission["Properties"]["SourceArn"]["Fn::GetAtt"][0]

@@ -11,26 +11,37 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import boto3
 import pytest
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
+from finops.domain.audit import Act, Deed
+from finops.domain.class_policies import ChargeClass, ClassPolicies, PolicyKind
+from finops.domain.rule_changes import MapAccount
+from finops.domain.shares import AccountShares
+from finops.domain.workloads import Workload
 from finops.local.sample.bill import SampleBill, write_sample
 from finops.runtime import rest, wiring
 from finops.runtime.observability import now
 from finops.usecases import housekeeping
+from finops.usecases.ports import Save
+from finops.usecases.previews import Preview
 from infra.nag import flat
 from infra.people import FOLLOWED
 from tests.infra.synthesis import Synthesized
 from tests.infra.test_doors import DOORS
 
 MACHINE = f"arn:aws:states:us-east-1:{DEFAULT_ACCOUNT_ID}:stateMachine:load_bill"
+ALLOCATES = f"arn:aws:states:us-east-1:{DEFAULT_ACCOUNT_ID}:stateMachine:allocate_month"
+EXECUTION = "the executions"
 BILLING, LEDGER, SORFILE = "billing-bucket", "ledger-bucket", "sorfile-bucket"
 NOTICES, SENDER = "notices", "finops@example.com"
 TABLES = {
@@ -38,6 +49,8 @@ TABLES = {
     for name in (
         *("Loads", "Bills", "Charts", "People", "Budgets", "Audit", "Requests"),
         "Accounts",
+        "Credits",
+        *("Rules", "Workloads", "Allocations"),
     )
 }
 ENVIRONMENT = {
@@ -46,6 +59,9 @@ ENVIRONMENT = {
     "CHARTS_BUCKET": SORFILE,
     **{f"{name.upper()}_TABLE": table for name, table in TABLES.items()},
     "LOAD_BILL_ARN": MACHINE,
+    "ALLOCATE_MONTH_ARN": ALLOCATES,
+    "COST_BASIS": "billed",
+    "CURRENCY": "USD",
     "NOTICES_NAME": NOTICES,
     "MAX_LINES_PER_ITEM": "1000",
     "LEDGER_MEMORY_MB": "500",
@@ -72,6 +88,7 @@ ARNS = {
         for table in TABLES.values()
     },
     MACHINE: MACHINE,
+    ALLOCATES: ALLOCATES,
     NOTICES: "the event bus",
     SENDER: f"arn:aws:ses:eu-west-1:111122223333:identity/{SENDER}",
 }
@@ -83,12 +100,14 @@ NAMED = {
     "<SorfileBucket": ARNS[SORFILE],
     **{f"<{name}Table": ARNS[table] for name, table in TABLES.items()},
     "<BillsloadbillMachine": MACHINE,
+    "<AllocationsallocatemonthMachine": ALLOCATES,
     "<NoticesBus": ARNS[NOTICES],
     "<PeoplePool": POOL,
 }
 # What Lambda asks for on behalf of a door.
 PLATFORM = {
     *("logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"),
+    *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
     *("dynamodb:DescribeStream", "dynamodb:GetRecords"),
     *("dynamodb:GetShardIterator", "dynamodb:ListStreams"),
 }
@@ -108,6 +127,7 @@ Call = tuple[str, str]
 class Office:
     """AWS as the doors see it, noting who asks for what."""
 
+    disks: Path
     door: str = ""
     calls: dict[str, set[Call]] = field(default_factory=dict)
     notices: list[dict[str, Any]] = field(default_factory=list)
@@ -120,6 +140,9 @@ class Office:
     def open(self, door: str, event: dict[str, Any]) -> Any:
         self.door = door
         _forget()
+        # What another door keeps of the ledger is not at hand.
+        tempfile.tempdir = str(self.disks / door)
+        (self.disks / door).mkdir(exist_ok=True)
         handler = importlib.import_module(f"functions.{door}.handler").handler
         return handler(event, _Context())
 
@@ -130,10 +153,19 @@ class Office:
             self.notices += params["Entries"]
 
     def ask(self, door: str, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """What *door* answers, about people to a cloud engineer and else to a financial admin."""
-        role = "cloud_engineer" if door == "people_api" else "financial_admin"
+        """What *door* answers: about people to a cloud engineer, else to a financial admin."""
+        return self.answered(
+            "cloud_engineer" if door == "people_api" else "financial_admin",
+            *(door, method, path, body),
+            **headers,
+        )
+
+    def answered(
+        self, role: str, door: str, method: str, path: str, body: Any = None, **headers: str
+    ) -> Any:
+        """What *door* answers to somebody of *role*."""
         path, _, query = path.partition("?")
-        asked = dict(pair.split("=", 1) for pair in query.split("&") if pair)
+        asked = dict(parse_qsl(query, keep_blank_values=True))
         event = {
             "httpMethod": method,
             "path": path,
@@ -210,6 +242,9 @@ def _rights(operation: str, asked: dict[str, Any]) -> Iterator[Call]:
             yield f"organizations:{operation}", f"{ORGANIZATION}:{kind}/o-1/{asked['ParentId']}"
         case "ListTagsForResource":
             yield f"organizations:{operation}", f"{ORGANIZATION}:account/o-1/{asked['ResourceId']}"
+        case "DescribeExecution":
+            name = asked["executionArn"].rpartition(":")[2]
+            yield "states:DescribeExecution", f"{EXECUTION}:{name}"
         case "StartExecution":
             yield "states:StartExecution", ARNS[asked["stateMachineArn"]]
         case _:
@@ -221,7 +256,7 @@ def calls(
     full: Synthesized, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, set[Call]]]:
     """By door, what it asked in the whole story."""
-    office = Office()
+    office = Office(tmp_path_factory.mktemp("disks"))
     folder = tmp_path_factory.mktemp("bills")
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         for name, value in ENVIRONMENT.items():
@@ -229,7 +264,7 @@ def calls(
         patch.setattr(wiring, "client", office.client)
         # A door keeps what it has read of the ledger; nothing of an earlier run may be found.
         patch.setattr(housekeeping, "TOTALS_KEPT", timedelta(0))
-        patch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("scratch")))
+        patch.setattr(tempfile, "tempdir", str(office.disks))
         patch.setenv("USER_POOL_ID", _furnish(full))
         for restate in (0, 1):
             bill = _sample(folder, restate)
@@ -240,7 +275,7 @@ def calls(
         office.open("sweep_deliveries", {})
         office.open("expire_generations", {})
         _know_accounts(office, bill)
-        _organize(office)
+        _organize(office, bill)
         yield office.calls
     _forget()
 
@@ -259,11 +294,12 @@ def _furnish(full: Synthesized) -> str:
             TableName=TABLES[id_.removeprefix("Data/").partition("Table")[0]],
             **{key: properties[key] for key in told if key in properties},
         )
-    boto3.client("stepfunctions", region_name="us-east-1").create_state_machine(
-        name="load_bill",
-        roleArn=f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/states",
-        definition='{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}',
-    )
+    for name in ("load_bill", "allocate_month"):
+        boto3.client("stepfunctions", region_name="us-east-1").create_state_machine(
+            name=name,
+            roleArn=f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/states",
+            definition='{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}',
+        )
     boto3.client("events", region_name="us-east-1").create_event_bus(Name=NOTICES)
     boto3.client("sesv2", region_name="us-east-1").create_email_identity(EmailIdentity=SENDER)
     cognito = boto3.client("cognito-idp", region_name="us-east-1")
@@ -334,6 +370,7 @@ def _ask(office: Office, bill: SampleBill) -> None:
 YEAR = now().year
 CONTROLS = f"Acme_{YEAR}_true_{YEAR}-01-01_false_Budget_v1.csv"
 PRODUCT = "retail.digital.storefront.web-shop"
+CHECKOUT = "retail.digital.storefront.checkout"
 CHART = b"""\
 Unit,Department,Portfolio,Product,Annual amount
 Retail,Digital,Storefront,Web shop,1200
@@ -341,10 +378,18 @@ Retail,Digital,Storefront,Checkout,600
 """
 
 
-def _organize(office: Office) -> None:
+def _organize(office: Office, bill: SampleBill) -> None:
     _load_charts(office)
     _keep_people(office)
     _plan(office)
+    _claim(office)
+    _say_who_pays(office, bill)
+    _search(office, bill)
+    _allocate(office, bill)
+    _see_allocations(office, bill)
+    _explain(office, bill)
+    _credit(office, bill)
+    _see_scope(office, bill)
     _audit(office)
     assert office.open("send_digest", {})["sent"] > 0
 
@@ -450,6 +495,267 @@ def _know_accounts(office: Office, bill: SampleBill) -> None:
         ask("GET", path)
 
 
+def _allocate(office: Office, bill: SampleBill) -> None:
+    """As nobody pays, as somebody does, and what if it were somebody else; then what is old goes."""
+    of = {"payer": bill.payer_id, "billing_period": bill.billing_period, "preview_id": None}
+    stepfunctions = boto3.client("stepfunctions", region_name="us-east-1")
+    for _ in range(2):  # the second time the name is taken, by one that failed
+        assert office.open("start_allocations", {"Records": []})["started"] == 1
+        for one in stepfunctions.list_executions(stateMachineArn=ALLOCATES)["executions"]:
+            stepfunctions.stop_execution(executionArn=one["executionArn"])
+    for number in range(3):
+        _decide(office, bill, number)
+        assert _step_by_step(office, of)["status"] == "Published"
+    _step_by_step(office, of | {"preview_id": _ask_preview(office, bill)})
+    office.open("expire_generations", {})
+    _decide(office, bill, 3)
+    assert _step_by_step(office, of)["status"] == "Published"
+    # Of what changes nothing here readers are only told that it is known.
+    office.door = "nobody"
+    other = ClassPolicies(payer="777788889999")
+    act = Act(actor=SENDER, at=now(), request_id="test")
+    wiring.policies().save([Save(None, other, Deed(action="Test"))], act)
+    assert office.open("plan_allocation", of)["status"] == "Unchanged"
+
+
+def _step_by_step(office: Office, of: dict[str, Any]) -> Any:
+    """The way of `allocate_month`."""
+    planned = office.open("plan_allocation", of)
+    for item in _work(planned["items_key"]):
+        office.open("allocate_accounts", item)
+    for item in _work(planned["items_key"]) if planned["spreads"] else ():
+        office.open("spread_classes", item)
+    return office.open("publish_allocation", {"planned": planned})
+
+
+def _decide(office: Office, bill: SampleBill, number: int) -> None:
+    """All accounts go another way; taxes and support in proportion; something is claimed."""
+    office.door = "nobody"
+    _forget()
+    act = Act(actor=SENDER, at=now(), request_id="test")
+    deed = Deed(action="Test")
+    start = date.fromisoformat(f"{bill.billing_period}-01")
+    said: dict[str, Any] = {"start": start, "open_from": start, "by": SENDER, "at": act.at}
+    shares = wiring.shares()
+    for account in wiring.accounts().all():
+        known = shares.find(account.account_id)
+        before = known or AccountShares(account_id=account.account_id)
+        after = before.mapped(_split(number), **said)
+        shares.save([Save(known, after, deed)], act)
+    if number:
+        return
+    decided = wiring.policies().find(bill.payer_id)
+    ways = decided or ClassPolicies(payer=bill.payer_id)
+    for name in (ChargeClass.TAX, ChargeClass.SUPPORT):
+        ways = ways.decided(
+            name,
+            PolicyKind.IN_PROPORTION,
+            start=bill.billing_period,
+            open_from=bill.billing_period,
+            by=SENDER,
+            at=act.at,
+        )
+    wiring.policies().save([Save(decided, ways, deed)], act)
+    workload = Workload(
+        workload_id="w-1",
+        product_id=PRODUCT,
+        account_id=account.account_id,
+        name="front end",
+        launch=bill.billing_period,
+        end=f"{YEAR + 1}-12",
+    )
+    claims = wiring.claims().find(account.account_id)
+    wiring.claims().save(claims, claims.claimed(["i-1"], workload, **said), deed, act)
+
+
+def _split(number: int) -> tuple[tuple[str, int], ...]:
+    return ((CHECKOUT, 4000 + number), (PRODUCT, 6000 - number))
+
+
+def _ask_preview(office: Office, bill: SampleBill) -> str:
+    """What if one account were split as `_decide` would next?"""
+    office.door = "nobody"
+    _forget()
+    account = next(one for one in wiring.accounts().all())
+    change = MapAccount(
+        account_id=account.account_id,
+        shares=_split(3),
+        start=date.fromisoformat(f"{bill.billing_period}-01"),
+    )
+    asked = Preview(
+        preview_id="a-preview",
+        by=SENDER,
+        at=now(),
+        changes=(change,),
+        bills=((bill.payer_id, bill.billing_period),),
+    )
+    wiring.ledger().put_json(Preview.place(asked.preview_id), asked.model_dump(mode="json"))
+    return asked.preview_id
+
+
+def _see_allocations(office: Office, bill: SampleBill) -> None:
+    """A month from above and from below, a run started by hand, and what if."""
+
+    def ask(method: str, path: str, body: Any = None, **headers: str) -> Any:
+        door = "previews_api" if path.startswith("/previews") else "allocations_api"
+        return office.ask(door, method, path, body, **headers)
+
+    month = f"month={bill.billing_period}"
+    ask("GET", f"/allocations?{month}")
+    ask("GET", f"/allocations/tree?depth=4&{month}")
+    ask("GET", f"/allocations/days?{month}")
+    ask("GET", f"/allocations/unallocated?{month}")
+    plan = office.ask("budgets_api", "GET", f"/plans/{YEAR}/enterprise")
+    assert Decimal(plan["figures"]["spent"])
+    assert office.ask("claims_api", "GET", f"/spaces?{month}")["items"]
+    assert office.ask("claims_api", "GET", f"/spaces?{month}")["freshness"][0]["allocation"]
+    rows = ask("GET", "/financial-scope?limit=1000")["items"]
+    account_id = next(row["account_id"] for row in rows if row["account_id"])
+    _decide(office, bill, 4)
+    for _ in range(2):  # the second time the name is taken, by one that failed
+        assert ask("POST", "/allocations")["items"]
+        _stop_runs()
+    change = {
+        "kind": "MapAccount",
+        "account_id": account_id,
+        "shares": [[PRODUCT, 10_000]],
+        "start": f"{bill.billing_period}-01",
+    }
+    asked = ask("POST", "/previews", {"changes": [change]})
+    _stop_runs()
+    seen = f"/previews/{asked['preview_id']}"
+    assert ask("GET", seen)["status"] == "Failed"
+    outcome: dict[str, Any] = {"products": {}, "unallocated": {}}
+    of = {"payer": bill.payer_id, "billing_period": bill.billing_period}
+    boto3.client("s3", region_name="us-east-1").put_object(
+        Bucket=LEDGER,
+        Key=Preview.result(asked["preview_id"], *of.values()),
+        Body=json.dumps(of | {"before": outcome, "after": outcome}),
+    )
+    assert ask("GET", seen)["status"] == "Done"
+
+
+def _see_scope(office: Office, bill: SampleBill) -> None:
+    """A product owner sees of a month what is theirs, and how fresh that is."""
+    owner = {"email": "product_owner@example.com", "role": "product_owner", "scope": [PRODUCT]}
+    office.ask("people_api", "POST", "/people", owner)
+    for door, path in (
+        ("claims_api", f"/spaces?month={bill.billing_period}"),
+        ("credits_api", "/credits"),
+    ):
+        office.answered("product_owner", door, "GET", path)
+
+
+def _explain(office: Office, bill: SampleBill) -> None:
+    """What a product pays for, from an account's day down to lines of the bill."""
+
+    def ask(path: str) -> Any:
+        return office.ask("explain_api", "GET", path)
+
+    month = f"month={bill.billing_period}"
+    figure = ask(f"/explain/{PRODUCT}?by=account,day&{month}")
+    charges = ask(figure["rows"][0]["next"])
+    assert ask(charges["groups"][0]["charges"][0]["next"])["bills"]
+
+
+def _stop_runs() -> None:
+    stepfunctions = boto3.client("stepfunctions", region_name="us-east-1")
+    for one in stepfunctions.list_executions(stateMachineArn=ALLOCATES)["executions"]:
+        stepfunctions.stop_execution(executionArn=one["executionArn"])
+
+
+def _claim(office: Office) -> None:
+    """A workload is planned, claims and releases, is planned anew and ends."""
+
+    def ask(method: str, path: str, body: Any = None, **headers: str) -> Any:
+        return office.ask("claims_api", method, path, body, **headers)
+
+    account = office.ask("accounts_api", "GET", "/accounts?state=Active")["items"][0]["account_id"]
+    new = {"account_id": account, "product_id": PRODUCT, "name": "shop", "end": f"{YEAR}-12"}
+    for _ in range(2):
+        workload = ask("POST", "/workloads", new, Idempotency_Key="a-workload")
+    path = f"/workloads/{workload['workload_id']}"
+    ask("PUT", path, {"name": "web shop", "end": f"{YEAR + 1}-12"}, If_Match="1")
+    known = ask("GET", f"/claims/{account}")["version"]
+    wanted = {"workload_id": workload["workload_id"], "resources": ["i-7", "i-8"]}
+    ask("POST", f"/claims/{account}", wanted, If_Match=str(known))
+    ask("POST", f"/releases/{account}", {"resources": ["i-7"]}, If_Match=str(known + 1))
+    ask("POST", f"{path}/endings", {}, If_Match="2")
+    for seen in (path, "/workloads?warning=true", f"/claims/{account}?resource=i-7", "/spaces"):
+        ask("GET", seen)
+
+
+def _say_who_pays(office: Office, bill: SampleBill) -> None:
+    """One account is split, all by a file; a class goes another way; a rule takes a service."""
+
+    def ask(method: str, path: str, body: Any = None, **headers: str) -> Any:
+        door = "shares_api" if path.startswith("/share") else "policies_api"
+        return office.ask(door, method, path, body, **headers)
+
+    today = now().date()
+    account_id = ask("GET", "/shares")["items"][0]["account_id"]
+    known = ask("GET", f"/shares/{account_id}")["version"]
+    split = [{"product_id": PRODUCT, "basis_points": 10_000}]
+    for _ in range(2):
+        body = {"shares": split, "start": str(today.replace(day=1))}
+        ask("PUT", f"/shares/{account_id}", body, If_Match=str(known), Idempotency_Key="a-split")
+    text = (
+        f"account_id,product_id,share,start\n{account_id},{CHECKOUT},100,{today.replace(day=1)}\n"
+    )
+    assert ask("POST", "/share-loads", {"csv": text, "dry_run": False})["remapped"]
+    policy = {"policy": "InProportion", "start": bill.billing_period}
+    policies = ask("GET", "/class-policies")["items"]
+    version = next(one["version"] for one in policies if one["payer_id"] == bill.payer_id)
+    for _ in range(2):
+        path = f"/class-policies/{bill.payer_id}/Marketplace"
+        ask("PUT", path, policy, If_Match=str(version), Idempotency_Key="a-policy")
+    plan = {"account_id": account_id, "product_id": PRODUCT, "name": "by rule"}
+    workload = office.ask("claims_api", "POST", "/workloads", plan)["workload_id"]
+    rule = {"rule_id": "ours", "workload_id": workload, "service": "AmazonEC2"}
+    for _ in range(2):
+        body = rule | {"start": str(today), "account_id": account_id}
+        ask("POST", "/claim-rules", body, If_Match="0", Idempotency_Key="a-rule")
+    ask("PUT", "/claim-rules/order", {"rule_ids": ["ours"]}, If_Match="1")
+    ask("POST", "/claim-rules/ours/endings", {"end": str(today)}, If_Match="2")
+    assert len(ask("GET", "/claim-rules")["items"]) == 1
+
+
+def _credit(office: Office, bill: SampleBill) -> None:
+    """Some are found on a bill, one of which is mapped; another is granted, warned of, withdrawn."""
+
+    def ask(method: str, path: str, body: Any = None, **headers: str) -> Any:
+        return office.ask("credits_api", method, path, body, **headers)
+
+    one = {"payer_id": bill.payer_id, "billing_period": bill.billing_period}
+    assert office.open("find_credits", {"load_id": "load", "bills": [one]})["found"] > 0
+    found = ask("GET", "/credits?status=Queued")["items"][0]
+    today = now().date()
+    terms = {
+        "product_id": PRODUCT,
+        "text": "PROMO-1",
+        "amount": "100000000",  # more than is spent: some of it would expire
+        "currency": "USD",
+        "start": f"{bill.billing_period}-01",
+        "expiry": (today + timedelta(days=5)).isoformat(),
+    }
+    ask("PUT", f"/credits/{found['credit_id']}", terms, If_Match="1")
+    for _ in range(2):
+        granted = ask("POST", "/credits", terms, Idempotency_Key="a-credit")
+    rates = {"start": f"{bill.billing_period}-01", "rates": [{"basis_points": 500}]}
+    ask("PUT", "/discounts", rates, If_Match="0")
+    assert office.open("warn_of_credits", {})["told"] == 2
+    place = f"/credits/{granted['credit_id']}"
+    ask("POST", f"{place}/withdrawals", {"reason": "a mistake"}, If_Match="2")
+    for path in (place, "/discounts", f"/credits/reconciliation?month={bill.billing_period}"):
+        ask("GET", path)
+
+
+def _search(office: Office, bill: SampleBill) -> None:
+    """Resources are looked for, after claims and a claim rule were made."""
+    for query in ("text=i-*", f"month={bill.billing_period}&claimed=false"):
+        assert office.ask("resources_api", "GET", f"/resources?{query}")["billing_period"]
+
+
 def _audit(office: Office) -> None:
     def ask(path: str) -> Any:
         return office.ask("audit_api", "GET", path)
@@ -468,6 +774,8 @@ def _allowed(full: Synthesized, door: str, *sids: str) -> list[Call]:
 
     def arn(resource: Any) -> str:
         text = flat(full.referred(resource))
+        if ":execution:<AllocationsallocatemonthMachine" in text:
+            return EXECUTION + text.rpartition(">")[2]
         for name, real in NAMED.items():
             if text.startswith(name):
                 return real + text.partition(">")[2]

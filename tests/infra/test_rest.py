@@ -41,6 +41,46 @@ ROUTES = {
     "GET /plans/{year}/{element}",
     "GET /gates/{portfolio}",
     "PUT /gates/{portfolio}",
+    "GET /credits",
+    "POST /credits",
+    "GET /credits/reconciliation",
+    "GET /credits/{credit_id}",
+    "PUT /credits/{credit_id}",
+    "POST /credits/{credit_id}/withdrawals",
+    "GET /discounts",
+    "PUT /discounts",
+    "GET /resources",
+    "GET /explain/{product_id}",
+    "GET /explain/{product_id}/charges",
+    "GET /explain/{product_id}/lines",
+    "GET /allocations",
+    "POST /allocations",
+    "GET /allocations/tree",
+    "GET /allocations/days",
+    "GET /allocations/unallocated",
+    "GET /financial-scope",
+    "POST /previews",
+    "GET /previews/{preview_id}",
+    "GET /shares",
+    "GET /shares/{account_id}",
+    "PUT /shares/{account_id}",
+    "POST /shares/{account_id}/renewals",
+    "POST /share-loads",
+    "GET /class-policies",
+    "PUT /class-policies/{payer_id}/{charge_class}",
+    "GET /claim-rules",
+    "POST /claim-rules",
+    "POST /claim-rules/{rule_id}/endings",
+    "PUT /claim-rules/order",
+    "GET /workloads",
+    "POST /workloads",
+    "GET /workloads/{workload_id}",
+    "PUT /workloads/{workload_id}",
+    "POST /workloads/{workload_id}/endings",
+    "GET /claims/{account_id}",
+    "POST /claims/{account_id}",
+    "POST /releases/{account_id}",
+    "GET /spaces",
     "GET /audit",
     "GET /audit/verification",
     "GET /accounts",
@@ -58,7 +98,15 @@ LEADS_TO = {
     **dict.fromkeys(("me", "tasks", "people", "people-loads"), "PeopleApipeopleapi"),
     "missing-owners": "PeopleApipeopleapi",
     **dict.fromkeys(("budgets", "plans", "gates"), "BudgetsApibudgetsapi"),
+    **dict.fromkeys(("credits", "discounts"), "CreditsApicreditsapi"),
+    **dict.fromkeys(("allocations", "financial-scope"), "AllocationsApiallocationsapi"),
+    "previews": "PreviewsApipreviewsapi",
+    **dict.fromkeys(("shares", "share-loads"), "SharesApisharesapi"),
+    **dict.fromkeys(("class-policies", "claim-rules"), "PoliciesApipoliciesapi"),
+    **dict.fromkeys(("workloads", "claims", "releases", "spaces"), "ClaimsApiclaimsapi"),
     "audit": "AuditApiauditapi",
+    "explain": "ExplainApiexplainapi",
+    "resources": "ResourcesApiresourcesapi",
     "accounts": "AccountsApiaccountsapi",
 }
 
@@ -99,7 +147,7 @@ def test_each_route_leads_to_the_door_of_its_subject(plain: Synthesized) -> None
 def test_a_page_may_read_what_it_goes_on_with(full: Synthesized) -> None:
     told = json.dumps(_methods(full)["OPTIONS /budgets/{year}/{product}/draft"])
 
-    assert "'ETag,Location,X-Next-Cursor'" in told
+    assert "'ETag,Location,X-Next-Cursor,Idempotency-Replayed'" in told
     for header in ("If-Match", "If-None-Match", "Idempotency-Key"):
         assert header in told
     assert "PUT" in told
@@ -185,7 +233,7 @@ def test_the_firewall_lets_a_file_of_people_through(full: Synthesized) -> None:
 def test_a_door_of_the_api_may_be_called_by_this_api_only(plain: Synthesized) -> None:
     permissions = plain.resources("AWS::Lambda::Permission", "Api").values()
 
-    assert len(permissions) == 6, "one for each door"
+    assert len(permissions) == len(set(LEADS_TO.values())), "one for each door"
     for permission in permissions:
         assert permission["Properties"]["Principal"] == "apigateway.amazonaws.com"
         assert "SourceArn" in permission["Properties"]

@@ -8,7 +8,7 @@ import pytest
 from aws_cdk import App
 
 from infra.application import build
-from infra.settings import Delivery, Federation, Mfa, Oidc, Settings
+from infra.settings import CostBasis, Delivery, Federation, Mfa, Oidc, Settings
 from tests.infra.synthesis import Synthesized
 
 ROOT = Path(__file__).parent.parent.parent
@@ -29,6 +29,7 @@ OUTPUTS = {
     *("BillingBucketName", "LedgerBucketName", "LoadsTableName", "BillsTableName"),
     *("SorfileBucketName", "ChartsTableName", "PeopleTableName", "BudgetsTableName"),
     "AccountsTableName",
+    "CreditsTableName",
     *("AuditTableName", "RequestsTableName"),
     *("UserPoolId", "UserPoolClientId", "ApiUrl", "LoadBillArn"),
 }
@@ -45,6 +46,7 @@ def test_cdk_json_says_everything_and_it_all_has_a_meaning() -> None:
     assert (settings.mfa, settings.export.delivery) == (Mfa.OPTIONAL, Delivery.REPLICATION)
     assert (settings.max_concurrency, settings.wait_seconds) == (40, 60)
     assert (settings.fiscal_year_starts, settings.group_roles) == (1, {})
+    assert settings.currency == "USD"
     assert settings.federation is None
     assert (settings.mail.sender, settings.mail.make_identity) == (None, True)
     assert (settings.mail.logo, settings.mail.app_url, settings.mail.digest_hour) == (None, None, 6)
@@ -70,6 +72,13 @@ def test_the_command_says_an_object_as_json() -> None:
     assert settings.mail.digest_hour == 0
 
 
+def test_cost_is_billed_or_effective_and_blended_is_refused_with_the_reason() -> None:
+    assert _settings().cost_basis is CostBasis.BILLED
+    assert _settings(cost_basis="effective").cost_basis is CostBasis.EFFECTIVE
+    with pytest.raises(ValueError, match="averages rates over accounts"):
+        _settings(cost_basis="blended")
+
+
 @pytest.mark.parametrize(
     "key, value",
     [
@@ -85,6 +94,10 @@ def test_the_command_says_an_object_as_json() -> None:
         ("granularity", "WEEKLY"),
         ("fiscal_year_starts", 0),
         ("fiscal_year_starts", 13),
+        ("cost_basis", ""),
+        ("cost_basis", "Billed"),
+        ("currency", ""),
+        ("currency", "usd"),
         ("digest_hour", 24),
         ("digest_hour", "noon"),
         ("group_roles", {"buyers": "king"}),

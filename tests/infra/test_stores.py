@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from finops.adapters.rules import CLAIMS, POLICIES, RULES, SHARES
 from tests.infra.synthesis import PAYERS, Synthesized
 
 
@@ -77,10 +78,18 @@ def test_the_scratch_of_a_load_is_gone_after_a_week(plain: Synthesized) -> None:
     assert work["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
 
 
+def test_a_preview_is_gone_after_a_month(plain: Synthesized) -> None:
+    _, ledger = _bucket(plain, "Ledger")
+    rules = ledger["LifecycleConfiguration"]["Rules"]
+    [previews] = (rule for rule in rules if rule.get("Prefix") == "previews/")
+
+    assert previews["ExpirationInDays"] == 30
+
+
 def test_nothing_else_in_bills_or_ledger_expires_while_it_is_current(plain: Synthesized) -> None:
     for prefix in ("Billing", "Ledger"):
         for rule in _bucket(plain, prefix)[1]["LifecycleConfiguration"]["Rules"]:
-            assert "ExpirationInDays" not in rule or rule.get("Prefix") == "work/"
+            assert "ExpirationInDays" not in rule or rule["Prefix"] in ("work/", "previews/")
 
 
 def test_of_the_charts_files_only_drafts_go_and_every_other_version_stays(
@@ -186,6 +195,10 @@ TABLES: dict[str, tuple[list[str], dict[str, list[str]]]] = {
     "People": (["person"], {"by_kind": ["kind", "changed_at"]}),
     "Budgets": (["pk", "sk"], {"by_year": ["year", "changed_at"]}),
     "Accounts": (["account"], {"by_kind": ["kind", "changed_at"]}),
+    "Credits": (["pk", "sk"], {"by_kind": ["kind", "changed_at"]}),
+    "Rules": (["pk", "sk"], {"by_kind": ["kind", "changed_at"]}),
+    "Workloads": (["pk", "sk"], {"by_kind": ["kind", "changed_at"]}),
+    "Allocations": (["pk", "sk"], {"by_kind": ["kind", "billing_period"]}),
     "Audit": (["entity", "sequence"], {"by_month": ["month", "at"], "by_actor": ["actor", "at"]}),
     "Requests": (["request"], {}),
 }
@@ -261,3 +274,29 @@ def test_bills_are_never_under_the_own_key(full: Synthesized) -> None:
     [rule] = billing["BucketEncryption"]["ServerSideEncryptionConfiguration"]
 
     assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+
+
+@pytest.mark.parametrize(
+    "door, kinds",
+    [
+        ("sharesapi", [SHARES]),
+        ("claimsapi", [CLAIMS]),
+        ("policiesapi", [POLICIES, RULES]),
+    ],
+)
+def test_a_door_writes_its_own_kind_of_rules_and_no_other(
+    plain: Synthesized, door: str, kinds: list[str]
+) -> None:
+    [policy] = (
+        policy
+        for id_, policy in plain.resources("AWS::IAM::Policy", "Api").items()
+        if f"Api{door}" in id_
+    )
+    [statement] = (
+        one
+        for one in policy["Properties"]["PolicyDocument"]["Statement"]
+        if one["Sid"] == "WriteRules"
+    )
+
+    assert statement["Action"] == "dynamodb:PutItem"
+    assert statement["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": kinds}}

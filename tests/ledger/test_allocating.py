@@ -42,7 +42,7 @@ from finops.domain.money import TICKS_PER_UNIT
 from finops.domain.periods import Period
 from finops.domain.shares import WHOLE, AccountShares, Revision
 from finops.domain.workloads import Workload
-from finops.ledger import allocating, engine
+from finops.ledger import allocating, engine, ownership
 from tests.domain.test_allocations import TRAPS, Trap
 from tests.ledger.bill_files import tagged
 from tests.ledger.conftest import Worker
@@ -366,7 +366,7 @@ def test_the_numbers_of_a_trap_are_those_of_the_plain_rule(worker: Worker, trap:
         assert differences(found.parts, allocate(of.charges, of.rules, of.products)) == []
         told: defaultdict[str | None, int] = defaultdict(int)
         for result in found.allocated:
-            for day in result.product_days:
+            for day in allocating.product_days(worker.connection, [result.days]):
                 told[day.product_id] += day.amount
         assert dict(told) == of.expected
 
@@ -391,7 +391,6 @@ def big(random: Random) -> Organisation:
     shares = {
         account: AccountShares(account_id=account).mapped(
             zip(PRODUCTS, _points(random, 5), strict=True),
-            year_end=date(2027, 1, 1),
             open_from=date(2026, 8, 1),
             by="ann@example.com",
             at=_at(DAYS[1]),
@@ -457,11 +456,28 @@ def test_products_days_and_spends_are_the_sums_of_the_parts(
         sums[(*part[:3], part.product_id, part.reason, part.day)] += part.amount
     told: defaultdict[Any, int] = defaultdict(int)
     for result in found.allocated:
-        for row in result.product_days:
+        for row in allocating.product_days(worker.connection, [result.days]):
             told[row[:-1]] += row.amount
     assert told == sums
     before = [part for part in found.parts if part.kind != PartKind.POLICY]
     assert added([found.allocated[0].spends]) == spend_of(before)
+
+
+def test_the_sums_by_service_are_those_of_the_parts_that_have_an_owner(
+    worker: Worker, large: Organisation
+) -> None:
+    found = made(worker, *large, shards=2)
+
+    sums: defaultdict[Any, int] = defaultdict(int)
+    for part in found.parts:
+        if part.product_id is not None:
+            of = (part.currency, part.product_id, part.day, part.service, part.charge_class)
+            sums[of] += part.amount
+    files = [result.by_service for result in found.allocated]
+    told = ownership.sums(
+        worker.connection, files, ("currency", "product", "day", "service", "class"), {}
+    )
+    assert {row[:-1]: row[-1] for row in told} == {of: n for of, n in sums.items() if n}
 
 
 def test_no_charges_are_no_parts(worker: Worker) -> None:
@@ -470,7 +486,7 @@ def test_no_charges_are_no_parts(worker: Worker) -> None:
     found = made(worker, [], of.rules, of.products)
 
     assert found.parts == []
-    assert found.allocated[0].product_days == ()
+    assert list(allocating.product_days(worker.connection, [found.allocated[0].days])) == []
 
 
 def test_a_billion_dollars_a_product_are_spread_to_the_tick(worker: Worker) -> None:
@@ -488,7 +504,6 @@ def test_a_billion_dollars_a_product_are_spread_to_the_tick(worker: Worker) -> N
     shares = {
         account: AccountShares(account_id=account).mapped(
             [(f"P{account}", WHOLE)],
-            year_end=date(2027, 1, 1),
             open_from=date(2026, 8, 1),
             by="ann@example.com",
             at=_at(DAYS[1]),

@@ -32,5 +32,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     """The whole product, deployed from the very template that `cdk deploy` deploys."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FINOPS_LOCAL_DIR", str(tmp_path_factory.mktemp("installed") / "local"))
-        yield machine.up()
-        machine.reset()
+        try:
+            yield machine.up()
+        finally:  # what came up although it could not be deployed, too
+            machine.reset()

@@ -12,8 +12,9 @@ from uuid import uuid4
 import pytest
 from typer.testing import CliRunner, Result
 
-from finops.local import cli, sign_in
-from finops.local.api import ApiError
+from finops.local import cli, organization, screen, sign_in
+from finops.local.api import Api, ApiError
+from finops.local.commands import demo_accounts as story
 from finops.local.installation import Installation
 
 pytestmark = [pytest.mark.local_aws, pytest.mark.cdk]
@@ -114,3 +115,47 @@ def test_every_account_on_a_bill_is_known_once_the_bill_is_loaded(tmp_path: Path
     found = [known[account_id] for account_id in charged]
     assert {(one["state"], one["payer"]) for one in found} == {("Unknown", bill["payer_id"])}
     assert max(one["first_seen"] for one in found) < "2026-05"
+
+
+def test_what_an_account_needs_is_among_the_tasks_of_who_looks_after_it(account: str) -> None:
+    told("accounts", "check")
+    mine = told("tasks", "--as", sign_in.CLOUD_ENGINEER)["items"]
+
+    [task] = [one for one in mine if one["account_id"] == account]
+    assert (task["kind"], task["notice"], task["label"]) == ("SetType", "New", "Account")
+    shown = " ".join(finops("tasks", "--as", sign_in.CLOUD_ENGINEER).stdout.split())
+    assert account in shown
+    listed = finops("tasks", "--as", sign_in.CLOUD_ENGINEER, "--csv").stdout
+    assert account in [row["account_id"] for row in csv.DictReader(io.StringIO(listed))]
+
+
+def test_the_demonstration_s_second_run_changes_no_account(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(screen, "tell", said.append)
+    ours = {one.account_id: one for one in organization.members().values()}
+
+    def play() -> dict[str, dict[str, Any]]:
+        story.find_accounts(installation)
+        story.follow_accounts(installation)
+        found = Api(installation, sign_in.CLOUD_ENGINEER).items("accounts")
+        return {one["account_id"]: one for one in found if one["account_id"] in ours}
+
+    first = play()
+    said.clear()
+    assert play() == first
+
+    assert said == ["All have their types", "Nothing to do: one was moved and one closed before"]
+    assert {id_: one["type"] for id_, one in first.items()} == {
+        id_: one.type for id_, one in ours.items()
+    }
+    waiting = {
+        ours[id_].name: [notice["kind"] for notice in one["notices"]]
+        for id_, one in first.items()
+        if one["notices"]
+    }
+    assert waiting == {
+        "fernhollow-payments-production": ["Moved"],
+        "fernhollow-catalogue-legacy": ["Suspended"],
+    }

@@ -46,6 +46,9 @@ SETTINGS = [
     *("CHARTS_BUCKET", "CHARTS_TABLE", "PEOPLE_TABLE", "BUDGETS_TABLE", "AUDIT_TABLE"),
     *("REQUESTS_TABLE", "NOTICES_NAME", "USER_POOL_ID", "APP_URL"),
     "ACCOUNTS_TABLE",
+    "CREDITS_TABLE",
+    *("RULES_TABLE", "WORKLOADS_TABLE", "COST_BASIS"),
+    *("ALLOCATIONS_TABLE", "ALLOCATE_MONTH_ARN", "CURRENCY"),
     *("MAIL_FROM", "MAIL_LOGO", "DIGEST_SUBJECT", "DIGEST_TEXT"),
 ]
 
@@ -87,6 +90,14 @@ def test_the_watch_would_notice() -> None:
         ("people_api", ["duckdb", "boto3", "pyarrow", "numpy"]),
         ("budgets_api", ["duckdb", "boto3", "pyarrow", "numpy"]),
         ("audit_api", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("shares_api", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("policies_api", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("claims_api", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("credits_api", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("find_credits", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("warn_of_credits", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("previews_api", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("allocations_api", ["boto3", "pyarrow", "numpy"]),
         ("load_chart", ["duckdb", "boto3"]),
         ("tell_notices", ["duckdb", "boto3"]),
         ("keep_sign_ins", ["duckdb", "boto3"]),
@@ -100,6 +111,11 @@ def test_the_watch_would_notice() -> None:
         ("reduce_bill", ["pyarrow", "numpy", "polars", "boto3"]),
         ("merge_bill", ["pyarrow", "numpy", "polars", "boto3"]),
         ("plan_load", ["pyarrow", "numpy", "polars", "boto3"]),
+        ("plan_allocation", ["pyarrow", "numpy", "polars", "boto3"]),
+        ("allocate_accounts", ["pyarrow", "numpy", "polars", "boto3"]),
+        ("spread_classes", ["pyarrow", "numpy", "polars", "boto3"]),
+        ("publish_allocation", ["pyarrow", "numpy", "polars", "boto3"]),
+        ("start_allocations", ["duckdb", "boto3", "pyarrow", "numpy"]),
     ],
 )
 def test_a_door_imports_no_more_than_it_needs(door: str, without: list[str]) -> None:
@@ -119,4 +135,4 @@ def test_every_setting_is_watched() -> None:
 
 
 def test_every_door_is_watched() -> None:
-    assert len(DOORS) == 21
+    assert len(DOORS) == 36

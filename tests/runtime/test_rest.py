@@ -7,7 +7,9 @@ from http import HTTPStatus
 
 import pytest
 
-from finops.runtime.rest import PROBLEM, as_csv, problem
+from finops.domain.errors import ConflictError
+from finops.runtime import rest
+from finops.runtime.rest import PROBLEM, as_csv, page, problem
 
 
 def test_a_problem_says_what_where_and_how_bad() -> None:
@@ -43,3 +45,26 @@ def test_a_cell_comes_out_as_it_went_in_and_runs_nowhere(cell: object, shown: st
 
     assert table.content_type == "text/csv; charset=utf-8"
     assert list(csv.reader(io.StringIO(str(table.body), newline=""))) == [["column"], [shown]]
+
+
+def test_a_page_ends_where_an_answer_is_full_and_the_next_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rest, "LARGEST_PAGE", 10)
+    found = ["a" * 4, "b" * 2, "c" * 20, "d"]  # as JSON 6, 4, 22 and 3 bytes
+    cursor, pages = None, []
+    while True:
+        some, cursor = page(found, 3, cursor, str, told=str)
+        pages.append(some)
+        if cursor is None:
+            break
+
+    assert pages == [found[:2], found[2:3], found[3:]]
+
+
+def test_a_cursor_is_of_one_state_of_what_is_listed() -> None:
+    _, cursor = page(["a", "b"], 1, None, str, state=1)
+
+    assert page(["a", "b"], 1, cursor, str, state=1) == (["b"], None)
+    with pytest.raises(ConflictError, match="start again"):
+        page(["a", "b"], 1, cursor, str, state=2)

@@ -1,34 +1,72 @@
 """An organisation of two business units on fakes, for tests of what is done in it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from finops.adapters.accounts import DynamoAccounts
 from finops.adapters.chart_files import S3ChartFiles
+from finops.adapters.credits import DynamoCredits
 from finops.adapters.organisation import DynamoBudgets, DynamoCharts, DynamoPeople
 from finops.adapters.records import DynamoAudit, DynamoReceipts, Records
+from finops.adapters.rules import (
+    S3ClaimRuleBook,
+    S3Claims,
+    dynamo_claim_heads,
+    dynamo_claim_rule_heads,
+    dynamo_policies,
+    dynamo_shares,
+    dynamo_workloads,
+)
 from finops.domain.audit import Act, Deed, Receipt
 from finops.domain.budgets import Budget, Command
 from finops.domain.chart_loads import ChartLoad
 from finops.domain.charts import Chart
+from finops.domain.fiscal_years import FIRST_YEAR
 from finops.domain.people import Person, PersonStatus, Role
 from finops.usecases.audit import Books
 from finops.usecases.budgets import Desk, decide, save_draft
 from finops.usecases.charts import Bench, load_dropped_file
+from finops.usecases.claims import ClaimsDesk
+from finops.usecases.grounds import Grounds
 from finops.usecases.memo import Memo
 from finops.usecases.plans import Planning
 from finops.usecases.ports import (
     Accounts,
+    Allocations,
     Audit,
     Budgets,
     ChartFiles,
     Charts,
+    ClaimRuleBook,
+    Claims,
+    Credits,
     People,
+    Policies,
     Receipts,
+    Rulebook,
+    RulesHeads,
     Save,
+    Shares,
+    Workloads,
 )
 from finops.usecases.tasks import Office
-from tests.aws import ACCOUNTS, AUDIT, BUDGETS, CHARTS, CHARTS_BUCKET, PEOPLE, REQUESTS, client
+from tests.allocation_fakes import InMemoryAllocationRuns, InMemoryAllocations
+from tests.aws import (
+    ACCOUNTS,
+    AUDIT,
+    BUDGETS,
+    CHARTS,
+    CHARTS_BUCKET,
+    CREDITS,
+    LEDGER,
+    PEOPLE,
+    REQUESTS,
+    RULES,
+    WORKLOADS,
+    client,
+)
+from tests.claims_fakes import InMemoryWorkloadSpend
+from tests.credits_fakes import InMemoryCredits, InMemoryProductSpend
 from tests.fakes import (
     InMemoryAccounts,
     InMemoryAudit,
@@ -43,6 +81,15 @@ from tests.fakes import (
     InMemoryRecords,
     InMemorySignIns,
     InMemorySpending,
+)
+from tests.rules_fakes import (
+    InMemoryClaimRuleBook,
+    InMemoryClaims,
+    InMemoryRulebook,
+    in_memory_heads,
+    in_memory_policies,
+    in_memory_shares,
+    in_memory_workloads,
 )
 
 NOW = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
@@ -120,8 +167,24 @@ class Organisation:
         self.sign_ins = InMemorySignIns()
         self.accounts: Accounts = InMemoryAccounts(self.records)
         self.organizations = InMemoryOrganizations()
+        self.shares: Shares = in_memory_shares(self.records)
+        self.policies: Policies = in_memory_policies(self.records)
+        self.claims: Claims = InMemoryClaims(self.records)
+        self.claim_heads: RulesHeads = in_memory_heads(self.records, "claims")
+        self.claim_rule_book: ClaimRuleBook = InMemoryClaimRuleBook(self.records)
+        self.claim_rule_heads: RulesHeads = in_memory_heads(self.records, "claim-rules")
+        self.workloads: Workloads = in_memory_workloads(self.records)
+        self.workload_spend = InMemoryWorkloadSpend()
+        self.rulebook: Rulebook = InMemoryRulebook(
+            *(self.shares, self.policies, self.claims, self.claim_rule_book)
+        )
+        self.allocations: Allocations = InMemoryAllocations()
+        self.allocation_runs = InMemoryAllocationRuns()
+        self.credits: Credits = InMemoryCredits(self.records)
+        self.product_spend = InMemoryProductSpend()
         self.memo = Memo()
         self.first_month = 1
+        self.open_from = date(FIRST_YEAR, 1, 1)
 
     @classmethod
     def on_aws(cls) -> "Organisation":
@@ -133,6 +196,14 @@ class Organisation:
         made.chart_files = S3ChartFiles(client("s3"), CHARTS_BUCKET)
         made.budgets = DynamoBudgets(writer, BUDGETS)
         made.accounts = DynamoAccounts(writer, ACCOUNTS)
+        made.shares = dynamo_shares(writer, RULES)
+        made.policies = dynamo_policies(writer, RULES)
+        made.claims = S3Claims(writer, RULES, client("s3"), LEDGER)
+        made.claim_heads = dynamo_claim_heads(writer, RULES)
+        made.claim_rule_book = S3ClaimRuleBook(writer, RULES, client("s3"), LEDGER)
+        made.claim_rule_heads = dynamo_claim_rule_heads(writer, RULES)
+        made.workloads = dynamo_workloads(writer, WORKLOADS)
+        made.credits = DynamoCredits(writer, CREDITS)
         made.audit = DynamoAudit(writer, AUDIT)
         made.receipts = DynamoReceipts(client("dynamodb"), REQUESTS)
         return made
@@ -147,7 +218,10 @@ class Organisation:
 
     @property
     def office(self) -> Office:
-        return Office(self.charts, self.budgets, self.people, self.first_month, self.memo)
+        return Office(
+            *(self.charts, self.budgets, self.people, self.accounts, self.shares, self.credits),
+            *(self.first_month, self.memo),
+        )
 
     @property
     def planning(self) -> Planning:
@@ -155,7 +229,29 @@ class Organisation:
 
     @property
     def books(self) -> Books:
-        return Books(self.people, self.charts, self.budgets, self.accounts)
+        return Books(
+            people=self.people,
+            charts=self.charts,
+            budgets=self.budgets,
+            accounts=self.accounts,
+            shares=self.shares,
+            policies=self.policies,
+            claim_rules=self.claim_rule_heads,
+            claims=self.claim_heads,
+            workloads=self.workloads,
+            credits=self.credits,
+        )
+
+    @property
+    def grounds(self) -> Grounds:
+        return Grounds(
+            *(self.charts, self.accounts, self.workloads),
+            *(self.first_month, self.open_from, self.memo),
+        )
+
+    @property
+    def claims_desk(self) -> ClaimsDesk:
+        return ClaimsDesk(self.claims, self.shares, self.grounds)
 
     def put(self, key: str, content: str | bytes, came_at: datetime | None = None) -> str:
         """A file in the bucket; its version. On AWS it comes when it comes."""

@@ -147,6 +147,21 @@ def test_a_year_that_is_over_forecasts_what_was_spent(organisation: Organisation
     assert found.line.figures(found.current).eoy_forecast == 108 * UNIT
 
 
+def test_spend_in_other_currencies_stands_beside_the_plan_for_who_sees_the_bill(
+    organisation: Organisation,
+) -> None:
+    organisation.spending.others = {"EUR": [UNIT] * 12}
+
+    found = planned(organisation, ENTERPRISE)
+    assert found.others == organisation.spending.others
+    assert sum(found.line.spent) == 0
+    [told] = shown_plan(found)["other_currencies"]
+    assert (told["currency"], told["total"]) == ("EUR", "12.0000000000")
+    assert planned(organisation, "retail").others == {}
+    unit = owner(Role.BUSINESS_UNIT_OWNER, "retail")
+    assert planned(organisation, ENTERPRISE, unit).others == {}
+
+
 def test_spend_without_an_owner_is_a_row_of_its_own_for_those_who_see_the_bill(
     organisation: Organisation,
 ) -> None:

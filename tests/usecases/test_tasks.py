@@ -1,16 +1,20 @@
 """Tasks by who owes them, the elements without an owner, and the mail that tells of both."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from html.parser import HTMLParser
 from threading import Barrier
 from typing import Any
 
 import pytest
 
+from finops.domain.accounts import NEEDS, AccountState, AccountTask, AccountType, Need
+from finops.domain.allocation_tasks import AllocationStep, AllocationTask
+from finops.domain.authorization import RIGHTS, Action
 from finops.domain.errors import ForbiddenError
 from finops.domain.people import Person, PersonStatus, Role
 from finops.domain.tasks import Task, TaskKind
 from finops.usecases import digest
+from finops.usecases.accounts import check_accounts, set_type
 from finops.usecases.digest import SHOWN, Digests, Letterhead, send_digests
 from finops.usecases.ports import Mail
 from finops.usecases.tasks import seen_missing_owners, tasks_of
@@ -25,6 +29,7 @@ from tests.usecases.organisation import (
     UNIT,
     WEB_SHOP,
     Organisation,
+    act,
     chart_csv,
 )
 from tests.usecases.test_budgets import DRAFT, PENDING, lead
@@ -47,11 +52,13 @@ def staff(organisation: Organisation) -> dict[Role, Person]:
     return organisation.staff()
 
 
+def steps(organisation: Organisation, by: Person, today: date = TODAY) -> list[Task]:
+    found = tasks_of(today, by=by, office=organisation.office)[1]
+    return [task for task in found if isinstance(task, Task)]
+
+
 def owed(organisation: Organisation, by: Person, today: date = TODAY) -> list[tuple[str, str]]:
-    return [
-        (task.kind.value, task.element)
-        for task in tasks_of(today, by=by, office=organisation.office)[1]
-    ]
+    return [(task.kind.value, task.element) for task in steps(organisation, by, today)]
 
 
 def missing(organisation: Organisation, by: Person) -> list[tuple[str, str, int]]:
@@ -117,10 +124,10 @@ def test_next_years_steps_wait_already(
 ) -> None:
     organisation.drop(NEXT_YEAR)
 
-    found = tasks_of(TODAY, by=staff[Role.PRODUCT_OWNER], office=organisation.office)[1]
+    found = steps(organisation, staff[Role.PRODUCT_OWNER])
 
     assert [task.year for task in found] == [2026, 2027]
-    later = tasks_of(date(2027, 3, 1), by=staff[Role.PRODUCT_OWNER], office=organisation.office)[1]
+    later = steps(organisation, staff[Role.PRODUCT_OWNER], date(2027, 3, 1))
     assert [task.year for task in later] == [2027]
 
 
@@ -153,7 +160,7 @@ def test_missing_owners_are_tasks_of_the_cloud_engineers_by_year_and_element(
     organisation: Organisation, staff: dict[Role, Person]
 ) -> None:
     organisation.drop(NEXT_YEAR)
-    found = tasks_of(TODAY, by=staff[Role.CLOUD_ENGINEER], office=organisation.office)[1]
+    found = steps(organisation, staff[Role.CLOUD_ENGINEER])
 
     told = [(task.year, task.kind.value, task.element) for task in found]
     assert told == sorted(told)
@@ -167,6 +174,83 @@ def test_an_element_that_gets_an_owner_is_missing_no_longer(organisation: Organi
     organisation.hire("loans@example.com", Role.PRODUCT_OWNER, [LOANS])
 
     assert [one for one in before if one not in missing(organisation, admin)] == [(LOANS, "", 1)]
+
+
+# Accounts -----------------------------------------------------------------------------------------
+
+SHOP, LAB = "444455556666", "555566667777"
+
+
+def look(organisation: Organisation, at: datetime = NOW) -> None:
+    check_accounts(
+        None,
+        accounts=organisation.accounts,
+        organizations=organisation.organizations,
+        act=act("the organization", at),
+    )
+
+
+def closed_lab(organisation: Organisation) -> None:
+    """Two accounts come; a day later one has moved to another unit, and the other is closed."""
+    organisation.organizations.put(SHOP, "shop", path=("Retail",))
+    organisation.organizations.put(LAB, "lab", path=())
+    look(organisation)
+    organisation.organizations.put(SHOP, "shop", path=("Bank",))
+    organisation.organizations.put(LAB, "lab", path=(), state=AccountState.CLOSED)
+    look(organisation, NOW + timedelta(days=1))
+
+
+def needs(organisation: Organisation, by: Person) -> list[tuple[str, str]]:
+    found = tasks_of(TODAY, by=by, office=organisation.office)[1]
+    return [(one.need.value, one.account_id) for one in found if isinstance(one, AccountTask)]
+
+
+def test_what_accounts_need_comes_after_the_steps_the_longest_waiting_first(
+    organisation: Organisation, staff: dict[Role, Person]
+) -> None:
+    closed_lab(organisation)
+    admin = staff[Role.FINANCIAL_ADMIN]
+
+    found = tasks_of(TODAY, by=admin, office=organisation.office)[1]
+
+    kinds = [type(one) for one in found]
+    assert kinds == [Task, *[AccountTask] * 4, AllocationTask]
+    assert needs(organisation, admin) == [
+        ("SetType", SHOP),
+        ("SetType", LAB),
+        ("CheckShares", SHOP),
+        ("EndShares", LAB),
+    ]
+
+
+def test_accounts_need_nothing_of_those_whose_role_does_not_look_after_them(
+    organisation: Organisation, staff: dict[Role, Person]
+) -> None:
+    closed_lab(organisation)
+
+    engineers = needs(organisation, staff[Role.CLOUD_ENGINEER])
+    assert engineers == [("SetType", SHOP), ("SetType", LAB), ("CheckShares", SHOP)]
+    others = set(Role) - {Role.CLOUD_ENGINEER, Role.FINANCIAL_ADMIN}
+    assert [needs(organisation, staff[role]) for role in others] == [[]] * 5
+
+
+def test_whoever_owes_what_an_account_needs_may_see_accounts() -> None:
+    for _, owed_by in NEEDS.values():
+        assert set(owed_by) <= RIGHTS[Action.SEE_ACCOUNTS].keys()
+
+
+def test_a_task_of_an_account_is_over_once_it_is_seen_to(
+    organisation: Organisation, staff: dict[Role, Person]
+) -> None:
+    closed_lab(organisation)
+    engineer = staff[Role.CLOUD_ENGINEER]
+    before = needs(organisation, engineer)
+    type_, accounts = AccountType.SANDBOX, organisation.accounts
+    set_type(SHOP, type_, 2, by=engineer, accounts=accounts, act=act(engineer.email))
+
+    assert [one for one in before if one not in needs(organisation, engineer)] == [
+        ("SetType", SHOP)
+    ]
 
 
 # The digest ---------------------------------------------------------------------------------------
@@ -191,6 +275,25 @@ def test_a_mail_goes_to_those_who_owe_something(
         staff[Role.VENDOR_MANAGER].email
     }
     assert sorted(mail.to for mail in organisation.mails.sent) == sorted(told.sent)
+
+
+def test_a_mail_says_what_accounts_need_and_since_when(organisation: Organisation) -> None:
+    organisation.hire("cloud@example.com", Role.CLOUD_ENGINEER)
+    organisation.hire("po@example.com", Role.BUSINESS_UNIT_OWNER, ["retail"])
+    closed_lab(organisation)
+    send(organisation)
+
+    mails = {mail.to: mail.text for mail in organisation.mails.sent}
+    told = mails["cloud@example.com"]
+    assert "Say what accounts are for (2)" in told
+    assert f"  - shop, {SHOP} (New, since 2026-03-10)\n  - lab, {LAB} (New" in told
+    assert f"  - shop, {SHOP} (Moved, since 2026-03-11)" in told
+    assert "End what is paid" not in told
+    assert SHOP not in mails["po@example.com"]
+
+
+def test_every_kind_of_task_has_words_in_the_mail() -> None:
+    assert set(digest.WORDS) == {*TaskKind, *Need, *AllocationStep}
 
 
 def test_a_suspended_person_gets_no_mail(organisation: Organisation) -> None:
@@ -318,7 +421,7 @@ def test_nothing_that_people_name_becomes_markup(organisation: Organisation) -> 
 def test_a_task_is_told_with_since_when_it_waits(organisation: Organisation) -> None:
     lead(organisation, PENDING)
     owner = organisation.hire("po@example.com", Role.PORTFOLIO_OWNER, [STOREFRONT])
-    found: list[Task] = tasks_of(TODAY, by=owner, office=organisation.office)[1]
+    found = steps(organisation, owner)
 
     assert [task.since for task in found if task.element == WEB_SHOP] == [NOW]
     send(organisation)

@@ -1,4 +1,4 @@
-"""The state machine of `statemachines/` on moto's interpreter, its steps the real doors.
+"""The state machines of `statemachines/` on moto's interpreter, their steps the real doors.
 
 moto (5.2) reads the Distributed Map's items from S3 itself and knows every state that is used here.
 Four things are not as on AWS:
@@ -39,40 +39,79 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service impor
 from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 
 from finops.runtime import wiring
-from tests.aws import BILLING, BILLS, LEDGER, LOADS, client, furnished
+from tests.aws import (
+    ACCOUNTS,
+    ALLOCATIONS,
+    AUDIT,
+    BILLING,
+    BILLS,
+    CHARTS,
+    CHARTS_BUCKET,
+    LEDGER,
+    LOADS,
+    REQUESTS,
+    RULES,
+    WORKLOADS,
+    client,
+    furnished,
+    organised,
+)
 from tests.remembered import remembering
 
-DEFINITION = Path(__file__).parents[2] / "statemachines" / "load_bill.asl.json"
+MACHINES = Path(__file__).parents[2] / "statemachines"
+# By machine: the doors that its placeholders stand for.
 STEPS = {
-    "FindDelivery": "find_delivery",
-    "PlanLoad": "plan_load",
-    "ReduceBill": "reduce_bill",
-    "MergeBill": "merge_bill",
-    "CheckLoad": "check_load",
-    "PublishLoad": "publish_load",
-    "FailLoad": "fail_load",
+    "load_bill": {
+        "FindDelivery": "find_delivery",
+        "PlanLoad": "plan_load",
+        "ReduceBill": "reduce_bill",
+        "MergeBill": "merge_bill",
+        "CheckLoad": "check_load",
+        "PublishLoad": "publish_load",
+        "FailLoad": "fail_load",
+    },
+    "allocate_month": {
+        "PlanAllocation": "plan_allocation",
+        "AllocateAccounts": "allocate_accounts",
+        "SpreadClasses": "spread_classes",
+        "PublishAllocation": "publish_allocation",
+    },
 }
+OF_ITEMS = ("Reduce", "Merge", "Allocate", "Spread")
 TOLD = {
     "BILLING_BUCKET": BILLING,
     "LEDGER_BUCKET": LEDGER,
     "LOADS_TABLE": LOADS,
     "BILLS_TABLE": BILLS,
+    "ALLOCATIONS_TABLE": ALLOCATIONS,
+    "RULES_TABLE": RULES,
+    "WORKLOADS_TABLE": WORKLOADS,
+    "ACCOUNTS_TABLE": ACCOUNTS,
+    "CHARTS_TABLE": CHARTS,
+    "CHARTS_BUCKET": CHARTS_BUCKET,
+    "AUDIT_TABLE": AUDIT,
+    "REQUESTS_TABLE": REQUESTS,
+    "FISCAL_YEAR_STARTS": "1",
+    "COST_BASIS": "billed",
     "WAIT_SECONDS": "1",
     "QUIET_SECONDS": "0",
     "MAX_LINES_PER_ITEM": "2",
     "LEDGER_MEMORY_MB": "200",
     "LEDGER_THREADS": "1",
 }
-PORTS = (wiring.deliveries, wiring.ledger, wiring.loads, wiring.bills, wiring.runs)
-ROLE = "arn:aws:iam::123456789012:role/load-bill"
+PORTS = [
+    port for port in vars(wiring).values() if hasattr(port, "cache_clear") and port != wiring.client
+]
+ROLE = "arn:aws:iam::123456789012:role/machines"
 
 Happening = Callable[[dict[str, Any]], None]
 
 
 class Ended:
-    """An execution that is over."""
+    """An execution of *machine* that is over."""
 
-    def __init__(self, arn: str) -> None:
+    def __init__(self, machine: str, arn: str) -> None:
+        self.machine = machine
         self._sfn = client("stepfunctions")
         self._told = self._sfn.describe_execution(executionArn=arn)
         self.events = self._sfn.get_execution_history(executionArn=arn, maxResults=1000)["events"]
@@ -94,7 +133,7 @@ class Ended:
     def states(self) -> list[str]:
         """The states it went through, in order; a map's own are left out."""
         entered = [e["stateEnteredEventDetails"] for e in self.events if "Entered" in e["type"]]
-        return [one["name"] for one in entered if one["name"] not in ("Reduce", "Merge")]
+        return [one["name"] for one in entered if one["name"] not in OF_ITEMS]
 
     def input_of(self, state: str) -> dict[str, Any]:
         """What *state* was given when it was entered last."""
@@ -118,7 +157,7 @@ class Ended:
 
 
 class Machine:
-    """`load_bill`, and what happens to its steps."""
+    """`load_bill` and `allocate_month`, and what happens to their steps."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
@@ -133,11 +172,15 @@ class Machine:
         self._after[door] = list(happenings)
 
     def run(self, manifest_key: str, attempt: int = 0) -> Ended:
-        return self._execute({"manifest_key": manifest_key, "attempt": attempt}, "FindDelivery")
+        return self._execute("load_bill", {"manifest_key": manifest_key, "attempt": attempt})
+
+    def allocate(self, payer: str, period: str, preview_id: str | None = None) -> Ended:
+        given = {"payer": payer, "billing_period": period, "preview_id": preview_id}
+        return self._execute("allocate_month", given)
 
     def again_from(self, state: str, ended: Ended) -> Ended:
         """The rest of *ended* from *state* on, which gets the input that it had."""
-        return self._execute(ended.input_of(state), state)
+        return self._execute(ended.machine, ended.input_of(state), state)
 
     def doors(self) -> list[str]:
         return [door for door, _ in self.calls]
@@ -151,12 +194,14 @@ class Machine:
         _happen(self._after.get(door), event)
         return answer
 
-    def _execute(self, given: dict[str, Any], start_at: str) -> Ended:
+    def _execute(self, name: str, given: dict[str, Any], start_at: str | None = None) -> Ended:
         sfn = client("stepfunctions")
-        definition = json.loads(_filled()) | {"StartAt": start_at}
+        definition = json.loads(_filled(name))
+        if start_at is not None:
+            definition |= {"StartAt": start_at}
         number = len(sfn.list_state_machines()["stateMachines"])
         machine = sfn.create_state_machine(
-            name=f"load_bill-{number}", definition=json.dumps(definition), roleArn=ROLE
+            name=f"{name}-{number}", definition=json.dumps(definition), roleArn=ROLE
         )
         arn = sfn.start_execution(
             stateMachineArn=machine["stateMachineArn"], input=json.dumps(given)
@@ -165,7 +210,7 @@ class Machine:
         while sfn.describe_execution(executionArn=arn)["status"] == "RUNNING":
             assert time.monotonic() < until, "the execution does not end"
             time.sleep(0.02)
-        return Ended(arn)
+        return Ended(name, arn)
 
 
 def _happen(happenings: list[Happening | None] | None, event: dict[str, Any]) -> None:
@@ -192,9 +237,9 @@ def _client_for(region: str, service: str, state_credentials: Any = None) -> Any
 
 
 @cache
-def _filled() -> str:
-    text = DEFINITION.read_text()
-    for name, door in STEPS.items():
+def _filled(machine_name: str) -> str:
+    text = (MACHINES / f"{machine_name}.asl.json").read_text()
+    for name, door in STEPS[machine_name].items():
         arn = f"arn:aws:lambda:us-east-1:123456789012:function:{door}"
         text = text.replace(f"${{{name}}}", arn)
     machine = json.loads(text.replace("${NoticesName}", "notices"))
@@ -235,10 +280,10 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
         "stepfunctions": {"execute_state_machine": True},
         "lambda": {"use_docker": False},
     }
-    with furnished(**running):
+    with furnished(**running), organised():
         client("events").create_event_bus(Name="notices")
         role = client("iam").create_role(RoleName="door", AssumeRolePolicyDocument="{}")
-        for door in STEPS.values():
+        for door in [door for steps in STEPS.values() for door in steps.values()]:
             client("lambda").create_function(
                 FunctionName=door,
                 Runtime="python3.13",

@@ -1,7 +1,7 @@
 """`finops accounts`: every account that was ever seen, what it needs, and a look for new ones."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -9,11 +9,11 @@ import typer
 from finops.domain.accounts import AccountState, AccountType, CheckStatus, NoticeKind
 from finops.local import screen
 from finops.local.api import Api
+from finops.local.commands.listing import answer_list
 from finops.local.commands.options import As, Csv, Json, Profile, Reason, Region, api_of
 from finops.local.errors import LoadError
 from finops.local.sign_in import CLOUD_ENGINEER
 
-PAGE = 1_000
 CHECK_SECONDS = 900  # as long as the door may take
 POLL = 0.5
 
@@ -42,20 +42,15 @@ def list_accounts(
     if context.invoked_subcommand is not None:
         return
     api = api_of(who, profile, region, usually=CLOUD_ENGINEER)
-    asked = {"type": type_, "state": state, "notice": notice, "on": on, "limit": PAGE}
-    if as_csv:
-        screen.write(api.csv("accounts", **asked))
-        return
-    items = list(api.items("accounts", **asked))
-    if as_json:
-        screen.answer({"items": items})
-    else:
-        show_accounts(items)
+    asked = {"type": type_, "state": state, "notice": notice, "on": on}
+    answer_list(api, "accounts", show=show_accounts, as_json=as_json, as_csv=as_csv, asked=asked)
 
 
 def show_accounts(items: Iterable[Mapping[str, Any]]) -> None:
     """Accounts as a table."""
-    table = screen.table("Accounts", "Account", "Name", "Place", "Type", "State", "Waits for")
+    table = screen.table(
+        "Accounts", "Account", "Account name", "Place", "Type", "State", "Waits for"
+    )
     for one in items:
         table.add_row(
             one["account_id"],
@@ -217,17 +212,17 @@ def tasks(
 ) -> None:
     """What accounts need of people of your role, the longest waiting first."""
     api = api_of(who, profile, region, usually=CLOUD_ENGINEER)
-    if as_csv:
-        screen.write(api.csv("accounts", "tasks", limit=PAGE))
-        return
-    items = list(api.items("accounts", "tasks", limit=PAGE))
-    if as_json:
-        screen.answer({"items": items})
-        return
+    answer_list(api, "accounts", "tasks", show=show_tasks, as_json=as_json, as_csv=as_csv)
+
+
+def show_tasks(items: Sequence[Mapping[str, Any]]) -> None:
+    """What accounts need, as a table."""
     if not items:
         screen.console.print("Nothing waits.")
         return
-    table = screen.table("Accounts that wait", "Account", "Name", "Notice", "Needs", "Since")
+    table = screen.table(
+        "Accounts that wait", "Account", "Account name", "Notice", "Needs", "Since"
+    )
     for one in items:
         table.add_row(
             one["account_id"],

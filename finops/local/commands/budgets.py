@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from finops.domain.allocation import split
 from finops.domain.budgets import MONTHS, BudgetStatus
 from finops.local import screen
 from finops.local.api import Api
+from finops.local.commands.listing import answer_list, answer_whole
 from finops.local.commands.options import (
     As,
     Csv,
@@ -24,7 +26,6 @@ from finops.local.commands.options import (
 )
 from finops.local.errors import LoadError
 
-PAGE = 1_000
 WHOLE = "enterprise"
 
 Product = Annotated[str, typer.Argument(help="The product's id, from `finops chart show`.")]
@@ -203,15 +204,14 @@ def budgets(
     """The budgets you may see, with their status."""
     api = api_of(who, profile, region)
     of = str(year_of(api, year))
-    asked = {"status": status.value if status else None, "element": under, "limit": PAGE}
-    if as_csv:
-        screen.write(api.csv("budgets", of, **asked))
-        return
-    items = list(api.items("budgets", of, **asked))
-    if as_json:
-        screen.answer({"year": int(of), "items": items})
-    else:
-        show_budgets(int(of), items)
+    answer_list(
+        *(api, "budgets", of),
+        show=partial(show_budgets, int(of)),
+        as_json=as_json,
+        as_csv=as_csv,
+        asked={"status": status, "element": under},
+        beside={"year": int(of)},
+    )
 
 
 def show_budgets(year: int, items: Sequence[Mapping[str, Any]]) -> None:
@@ -243,16 +243,8 @@ def plan(
     """What an element has, and what is below it: budgeted, approved, spent."""
     api = api_of(who, profile, region)
     of = str(year_of(api, year))
-    if as_csv:
-        screen.write(api.csv("plans", of, element))
-        return
-    told = api.get("plans", of, element)
-    if as_json:
-        screen.answer(told)
-    elif monthly:
-        show_months(told)
-    else:
-        show_plan(told)
+    show = show_months if monthly else show_plan
+    answer_whole(api, "plans", of, element, show=show, as_json=as_json, as_csv=as_csv)
 
 
 FIGURES = ("annual", "planned", "unallocated", "spent", "variance", "eoy_forecast")

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from finops.local import machine, screen, sign_in
 from finops.local.api import Api
+from finops.local.commands import demo_accounts as accounts
+from finops.local.commands import demo_allocation as allocation
 from finops.local.commands import demo_organisation as organisation
 from finops.local.commands.bills import ask, bring, show_bill
 from finops.local.errors import DemoError
 from finops.local.installation import Installation
-from finops.local.sample import SampleBill, write_organisation, write_sample
+from finops.local.sample import SampleBill, write_organisation, write_sample, write_shares
 from finops.local.uploads import deliveries_at
 
 LINES = 20_000
@@ -30,10 +32,14 @@ def demo() -> None:
         organisation.load_chart(place, api, files)
         _headline("Its people, invited by a file")
         organisation.load_people(place, files)
+        _headline("Its AWS accounts, found in the organization before they cost anything")
+        accounts.find_accounts(place)
         _headline(f"The bill of {first}, invoiced; of {second}, as AWS delivered it on the 21st")
         august = _load(folder / "1", place, api, month=first, final=True)
         _load(folder / "2", place, api, month=second, through_day=20)
         _show(api, second, "account")
+        _headline("The organization changes: what becomes of an account is somebody's task")
+        accounts.follow_accounts(place)
         _headline(f"{second} again, now whole: late lines, changed lines, a refund")
         september = _load(folder / "3", place, api, month=second, restate=1)
         _show(api, second, "line_item_type")
@@ -43,6 +49,22 @@ def demo() -> None:
         organisation.plan_year(place)
         _headline("Other amounts from July on; an owner asks for other months")
         organisation.change_chart(place, api, files)
+        _headline("Who pays: accounts split over products by a file, and two classes by a policy")
+        allocation.map_accounts(api, write_shares(folder / "shares"))
+        allocation.decide_policies(api)
+        _headline("What runs for whom: owners plan workloads, and claim what they find")
+        allocation.claim_resources(place, second)
+        allocation.wait(api, COMPANY_MONTHS)
+        _headline("A rule by tag: what it would do in money; and that it did just that")
+        allocation.apply_rule(api, COMPANY_MONTHS)
+        _headline("An account goes another way from a Sunday in mid-month on; a credit is granted")
+        allocation.remap(api)
+        allocation.grant_credit(api)
+        allocation.wait(api, COMPANY_MONTHS)
+        _headline(f"Who pays what of {second}, and what nobody does")
+        allocation.show_month(api, second)
+        _headline("One figure taken apart: charges of a day, lines of the bill")
+        allocation.explain_product(api, second)
         _headline("What it adds up to: spend without an owner is a row, never left out")
         organisation.show_year(api, COMPANY_MONTHS)
         _headline("What waits for whom, and the mail that says so")
@@ -52,6 +74,7 @@ def demo() -> None:
         organisation.verify_records(api)
         _headline("Against the bill, to the last digit")
         _compare(api, [august, september])
+        allocation.prove(api, COMPANY_MONTHS)
     _what_next(place)
 
 
@@ -128,6 +151,11 @@ def _what_next(place: Installation) -> None:
         "finops bill --month 2026-09 --by resource --where service=AmazonEC2 --json",
         "finops chart show",
         "finops plan retail.digital",
+        "finops allocations tree retail.digital --month 2026-09 --depth 2",
+        "finops allocations unallocated --month 2026-09",
+        "finops explain retail.digital.customer.loyalty --month 2026-09",
+        "finops resources --tag user:Application=search --as theo.brandt@fernhollow.example",
+        "finops credits",
         "finops tasks --as lucia.fernandez@fernhollow.example",
         "finops budget show retail.digital.storefront.web-shop",
         "finops audit --entity budget#2026#retail.digital.storefront.web-shop",

@@ -200,7 +200,7 @@ def _go(place: Installation, product: Product, steps: Sequence[Step], *, before:
 
 
 def show_year(api: Api, months: Sequence[str]) -> None:
-    """The plan of the enterprise, whose spend has no owner yet, proven against the bill."""
+    """The plan of the enterprise beside what was spent, proven against the bill."""
     told = api.get("plans", str(YEAR), "enterprise")
     show_plan(told)
     show_plan(api.get("plans", str(YEAR), "retail"))

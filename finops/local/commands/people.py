@@ -9,11 +9,10 @@ import typer
 from finops.domain.people import Role
 from finops.local import screen
 from finops.local.api import Api
+from finops.local.commands.listing import answer_list
 from finops.local.commands.options import As, Csv, Json, Profile, Reason, Region, api_of
 from finops.local.errors import LoadError
 from finops.local.sign_in import CLOUD_ENGINEER
-
-PAGE = 1_000
 
 Address = Annotated[str, typer.Argument(help="The mail address.")]
 RoleOption = Annotated[Role, typer.Option(help="One role; it says what somebody may do.")]
@@ -40,15 +39,8 @@ def list_people(
     if context.invoked_subcommand is not None:
         return
     api = api_of(who, profile, region, usually=CLOUD_ENGINEER)
-    asked = {"role": role.value if role else None, "element": element, "limit": PAGE}
-    if as_csv:
-        screen.write(api.csv("people", **asked))
-        return
-    items = list(api.items("people", **asked))
-    if as_json:
-        screen.answer({"items": items})
-    else:
-        show_people(items)
+    asked = {"role": role, "element": element}
+    answer_list(api, "people", show=show_people, as_json=as_json, as_csv=as_csv, asked=asked)
 
 
 def show_people(items: Iterable[Mapping[str, Any]]) -> None:
@@ -220,14 +212,7 @@ def missing(
 ) -> None:
     """The elements that nobody holds while something waits there, and who has it meanwhile."""
     api = api_of(who, profile, region, usually=CLOUD_ENGINEER)
-    if as_csv:
-        screen.write(api.csv("missing-owners", limit=PAGE))
-        return
-    items = list(api.items("missing-owners", limit=PAGE))
-    if as_json:
-        screen.answer({"items": items})
-    else:
-        show_missing(items)
+    answer_list(api, "missing-owners", show=show_missing, as_json=as_json, as_csv=as_csv)
 
 
 def show_missing(items: Iterable[Mapping[str, Any]]) -> None:
@@ -273,29 +258,31 @@ def tasks(
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
-    """The steps that wait for you."""
+    """What waits for you: steps on elements, what accounts need, and who is to pay."""
     api = api_of(who, profile, region)
-    if as_csv:
-        screen.write(api.csv("tasks", limit=PAGE))
-        return
-    items = list(api.items("tasks", limit=PAGE))
-    if as_json:
-        screen.answer({"items": items})
-    else:
-        show_tasks(items)
+    answer_list(api, "tasks", show=show_tasks, as_json=as_json, as_csv=as_csv)
 
 
 def show_tasks(items: Sequence[Mapping[str, Any]]) -> None:
-    """Steps as a table."""
+    """Tasks as a table; one that is about an account has its name and id, and what became of it.
+
+    One about a credit has its text and its id.
+    """
     if not items:
         screen.console.print("Nothing waits.")
         return
     table = screen.table("Tasks", "Task", "Year", "Element", "Since", "")
     for one in items:
+        about = one["element"]
+        if one["credit_id"]:
+            about = f"{one['name']} {one['credit_id']}"
+        elif one["account_id"]:
+            notice = f": {one['notice']}" if one["notice"] else ""
+            about = f"{one['name'] or 'account'} {one['account_id']}{notice}"
         table.add_row(
             one["kind"],
-            str(one["year"]),
-            screen.plain(one["element"]),
+            str(one["year"] or ""),
+            screen.plain(about),
             (one["since"] or "")[:10],
             "escalated" if one["is_escalated"] else "",
         )

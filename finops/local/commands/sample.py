@@ -20,7 +20,7 @@ def sample(
     month: Annotated[str | None, typer.Option(help="Its billing period, YYYY-MM.")] = None,
     chart: Annotated[
         Path | None,
-        typer.Option(help="The folder to write the chart of accounts and the people to instead."),
+        typer.Option(help="The folder to write the chart, the people and the shares to instead."),
     ] = None,
     year: Annotated[int, typer.Option(help="The fiscal year of the chart.")] = 2026,
     lines: Annotated[int, typer.Option(help="Line items of the whole month.")] = 20_000,
@@ -34,7 +34,8 @@ def sample(
 ) -> None:
     """Write a sample bill (CUR 2.0, Parquet, with its manifest) and tell its control totals.
 
-    With --chart: a chart of accounts, its change in mid-year, one with errors, and the people.
+    With --chart: a chart of accounts, its change in mid-year, one with errors, the people, and who
+    pays for the accounts.
     """
     if chart is not None:
         _write_organisation(chart, year, as_json)
@@ -61,14 +62,16 @@ def sample(
 
 
 def _write_organisation(folder: Path, year: int, as_json: bool) -> None:
-    from finops.local.sample import write_organisation
+    from finops.local.sample import write_organisation, write_shares
 
-    files = write_organisation(folder, year=year)
+    files, shares = write_organisation(folder, year=year), write_shares(folder)
     told = {
         "Chart of accounts": (files.chart, "chart load"),
         "Change in mid-year": (files.change, "chart load"),
         "With errors": (files.broken, "chart check"),
         "People": (files.people, "people load"),
+        "Shares of accounts": (shares.shares, "shares load"),
+        "Shares with errors": (shares.broken, "shares load --dry-run"),
     }
     if as_json:
         screen.answer(

@@ -3,6 +3,7 @@
 from finops.local.sample.bill import SampleBill, SampleFile, write_sample
 from finops.local.sample.chart import SampleOrganisation, write_organisation
 from finops.local.sample.delivery import Layout
+from finops.local.sample.shares import SampleShares, write_shares
 from finops.local.sample.sources import Discounts
 from finops.local.sample.totals import CostGroup, Costs
 
@@ -14,6 +15,8 @@ __all__ = [
     "SampleBill",
     "SampleFile",
     "SampleOrganisation",
+    "SampleShares",
     "write_organisation",
     "write_sample",
+    "write_shares",
 ]

@@ -4,11 +4,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from finops.domain.accounts import AccountState, AccountType, CheckStatus, Need, NoticeKind
+from finops.domain.accounts import (
+    ACCOUNT_ID,
+    AccountState,
+    AccountType,
+    CheckStatus,
+    Need,
+    NoticeKind,
+)
 from finops.domain.people import Role
 from finops.runtime.openapi.words import Answers, Count, Cursor, Day, Time, Told
 
-AccountId = Annotated[str, Field(pattern=r"^\d{12}$", examples=["444455556666"])]
+AccountId = Annotated[str, Field(pattern=ACCOUNT_ID, examples=["444455556666"])]
 Path = Annotated[
     list[str], Field(description="Organizational units, the highest first; empty: the root")
 ]

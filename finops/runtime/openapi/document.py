@@ -13,9 +13,20 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from finops.domain.bills import DIMENSIONS
-from finops.runtime.openapi import accounts, bills, organisation
+from finops.runtime.openapi import (
+    accounts,
+    allocations,
+    bills,
+    claims,
+    explain,
+    organisation,
+    resources,
+    shares,
+)
+from finops.runtime.openapi import credits as credits_
 from finops.runtime.openapi.words import Answers, Problem
 from finops.runtime.rest import PROBLEM
+from finops.usecases.explain import FILTERS
 
 TITLE = "FinOps Center"
 VERSION = "1"
@@ -43,10 +54,30 @@ TAGS: Mapping[str, str] = {
     "Budgets": "Schedules from draft to approved, reschedules, estimates",
     "Plans": "Budget, approved schedule and spend of every tier",
     "Accounts": "Every account that was ever seen, and what waits on it",
+    "Resources": "What runs in the accounts of a month, what it cost, and who has claimed it",
+    "Workloads": "What runs for products in accounts, and the resources it claims",
+    "Shares": "The products that pay for each account, from when",
+    "Class policies": "Who pays for support, tax and other charges of no resource",
+    "Claim rules": "What workloads take by tag, name or service",
+    "Allocations": "Who pays what of a month, by account and day, and what nobody owns",
+    "Explanations": "Any figure taken apart, down to the lines of the bill",
+    "Previews": "What a change of who pays would do in money, before it is made",
+    "Credits": "What was granted to products, what it pays, and when it ends",
+    "Discounts": "The price book: percentages by service, estimated until they are billed",
     "Audit": "Who did what, when and why, in records that seal each other",
 }
 REF = "#/components/schemas/{model}"
-ANSWERS: Answers = {**bills.ANSWERS, **organisation.ANSWERS, **accounts.ANSWERS}
+ANSWERS: Answers = {
+    **bills.ANSWERS,
+    **organisation.ANSWERS,
+    **accounts.ANSWERS,
+    **allocations.ANSWERS,
+    **claims.ANSWERS,
+    **credits_.ANSWERS,
+    **explain.ANSWERS,
+    **resources.ANSWERS,
+    **shares.ANSWERS,
+}
 EXAMPLES: Mapping[str, Any] = {
     "billing_period": "2026-09",
     "payer_id": "999988887777",
@@ -55,11 +86,19 @@ EXAMPLES: Mapping[str, Any] = {
     "account": "444455556666",
     "limit": 100,
     "year": 2026,
+    "product_id": "retail.online.storefront.web-shop",
     "product": "retail.online.storefront.web-shop",
     "element": "retail.online",
     "portfolio": "retail.online.storefront",
     "email": "ada@example.com",
     "account_id": "444455556666",
+    "workload_id": "w-0f3a5b7c9d1e",
+    "credit_id": "0f3a5b7c9d1e2f4a",
+    "month": "2026-09",
+    "payer": "999988887777",
+    "charge_class": "Support",
+    "rule_id": "web-shop-by-tag",
+    "preview_id": "0f3a5b7c9d1e2f4a6b8c",
 }
 COSTS = ("get", "/bills/{billing_period}/costs")
 IN_CSV = {
@@ -73,6 +112,25 @@ IN_CSV = {
     ("get", "/audit"),
     ("get", "/accounts"),
     ("get", "/accounts/tasks"),
+    ("get", "/resources"),
+    ("get", "/explain/{product_id}"),
+    ("get", "/explain/{product_id}/charges"),
+    ("get", "/explain/{product_id}/lines"),
+    ("get", "/workloads"),
+    ("get", "/claims/{account_id}"),
+    ("get", "/spaces"),
+    ("get", "/credits"),
+    ("get", "/credits/reconciliation"),
+    ("get", "/discounts"),
+    ("get", "/shares"),
+    ("get", "/allocations"),
+    ("get", "/allocations/tree"),
+    ("get", "/allocations/days"),
+    ("get", "/allocations/unallocated"),
+    ("get", "/financial-scope"),
+    ("get", "/previews/{preview_id}"),
+    ("get", "/class-policies"),
+    ("get", "/claim-rules"),
 }
 TITLES: Mapping[int, tuple[str, str]] = {
     400: ("Bad Request", "the body is no JSON: Expecting value: line 1 column 1 (char 0)"),
@@ -80,7 +138,7 @@ TITLES: Mapping[int, tuple[str, str]] = {
     403: ("Forbidden", "LoadChart is for financial_admin, vendor_manager; ask an administrator"),
     404: ("Not Found", "there is no retail.online in your financial scope"),
     409: ("Conflict", "the budget has changed since you read it: look at it again"),
-    413: ("Request Entity Too Large", "the body has 2,097,152 bytes; at most 1,048,576 are read"),
+    413: ("Request Entity Too Large", "the body has 5,242,880 bytes; at most 4,194,304 are read"),
     415: ("Unsupported Media Type", "send a body as application/json"),
     422: ("Unprocessable Entity", "RequestReschedule needs a reason; say why"),
     428: ("Precondition Required", "say by If-Match which version you have read"),
@@ -185,6 +243,8 @@ def _complete(operation: dict[str, Any], of: tuple[str, str]) -> None:
     parameters = operation.setdefault("parameters", [])
     if of == COSTS:
         parameters += [_filter(name) for name in DIMENSIONS]
+    if of in explain.ANSWERS:
+        parameters += [_filter(name) for name in FILTERS]
     if of[0] in WRITES:
         parameters += list(_asked(is_versioned=428 in described))
     for parameter in parameters:

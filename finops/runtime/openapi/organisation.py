@@ -4,10 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from finops.domain.accounts import Need, NoticeKind
+from finops.domain.allocation_tasks import AllocationStep
 from finops.domain.budgets import BudgetStatus, Command
 from finops.domain.chart_loads import ChartLoadStatus
 from finops.domain.people import PersonStatus, Role
 from finops.domain.tasks import TaskKind
+from finops.runtime.openapi.accounts import AccountId
 from finops.runtime.openapi.words import (
     Answers,
     Count,
@@ -81,11 +84,21 @@ class PersonPage(Told):
     next_cursor: Cursor
 
 
-class Task(Named):
-    """A step that waits on an element."""
+class Task(Told):
+    """A step that waits on an element of a year, an account or a credit: the others are null.
 
-    kind: TaskKind
-    year: Year
+    The account of a credit is the one that it was applied to.
+    """
+
+    kind: TaskKind | Need | AllocationStep
+    year: Year | None
+    element: Element | None
+    name: Annotated[str | None, Field(description="Of the element or account; a credit's text")]
+    level: Annotated[int | None, Field(ge=0, le=4, description="0 is the enterprise")]
+    label: Annotated[str, Field(description="What its level is called, Account, or Credit")]
+    account_id: AccountId | None
+    notice: Annotated[NoticeKind | None, Field(description="What has become of the account")]
+    credit_id: Annotated[str | None, Field(description="What `/credits/{credit_id}` maps")]
     owed_by: Annotated[str, Field(description="The element whose holders owe it")]
     is_escalated: Annotated[bool, Field(description="Nobody holds the element it belongs to")]
     since: Time | None
@@ -325,6 +338,14 @@ class WholeBudget(Budget):
         int, Field(ge=0, le=12, description="The first so many keep what was approved for them")
     ]
     figures: Figures
+    workload_estimates: Annotated[
+        list[Money | None],
+        Field(
+            min_length=12,
+            max_length=12,
+            description="By month, what its workloads should cost; null where none says",
+        ),
+    ]
     allowed: list[Command]
 
 
@@ -375,8 +396,8 @@ class Node(Named):
     ]
 
 
-class UnallocatedSpend(Told):
-    """Spend without an owner, in one currency."""
+class SpendBeside(Told):
+    """Spend that is in no figure of a plan, by month in one currency."""
 
     currency: Currency
     months: TwelveMonths
@@ -390,7 +411,13 @@ class Plan(Node):
     labels: Labels
     months: Annotated[list[Month], Field(min_length=12, max_length=12)]
     children: list[Node]
-    unallocated: list[UnallocatedSpend]
+    unallocated: Annotated[
+        list[SpendBeside], Field(description="What has no owner, for who sees the bill")
+    ]
+    other_currencies: Annotated[
+        list[SpendBeside],
+        Field(description="What owners spend in other currencies than that of plans"),
+    ]
 
 
 class Gate(Told):
@@ -412,8 +439,9 @@ class AuditRecord(Told):
     at: Time
     actor: str
     action: str
-    element: str
+    element: Annotated[str, Field(description="Who may see it, may see the record")]
     event: str | None
+    event_element: Annotated[str | None, Field(description="Where it was done, if elsewhere")]
     reason: str | None
     request_id: str
     before: str | None

@@ -1,0 +1,234 @@
+"""The allocation of a bill: from rules and charges to who pays, and what starts it."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.buckets import LedgerBucket
+from infra.charts import ChartOfAccounts
+from infra.dead_letters import DeadLetters
+from infra.functions import WORKER_MB, FinOpsFunction, engine
+from infra.layers import Layers
+from infra.machines import Machine
+from infra.notices import Notices
+from infra.schedules import DailySchedule
+from infra.settings import Settings
+from infra.tables import FinOpsTable
+
+# What may make an allocation another one: a bill, or who pays for it.
+REASONS = (
+    "BillLoaded",
+    "AccountMapped",
+    "ClaimRulesChanged",
+    "ResourcesClaimed",
+    "ResourcesReleased",
+    "PolicyDecided",
+    "ChartLoaded",
+)
+STARTER_SECONDS = 120
+# All that comes in so many seconds is looked at together: a file of changes is hundreds of events.
+GATHERED = Duration.seconds(10)
+# The index that changes are found by follows its table.
+SETTLED = Duration.seconds(2)
+AT_ONCE = 10_000
+TRIES = 5
+
+
+class Allocations(Construct):
+    """`allocate_month` with the doors of its steps, and `start_allocations`, which starts it.
+
+    Whatever happened, the same is done: all bills are looked at, and those that are not up to date
+    are allocated. So events are gathered, and a daily look finds what no event told.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        settings: Settings,
+        layers: Layers,
+        ledger: LedgerBucket,
+        chart: ChartOfAccounts,
+        bills: FinOpsTable,
+        accounts: FinOpsTable,
+        rules: FinOpsTable,
+        workloads: FinOpsTable,
+        allocations: FinOpsTable,
+        audit: FinOpsTable,
+        requests: FinOpsTable,
+        notices: Notices,
+        dead_letters: DeadLetters,
+    ) -> None:
+        super().__init__(scope, id_)
+        self._layers, self._ledger, self._chart = layers, ledger, chart
+        self._bills, self._accounts, self._rules = bills, accounts, rules
+        self._workloads, self._allocations = workloads, allocations
+        self._told = {
+            "LEDGER_BUCKET": ledger.bucket.bucket_name,
+            "BILLS_TABLE": bills.table.table_name,
+            "ALLOCATIONS_TABLE": allocations.table.table_name,
+        }
+        self._told_of_rules = {
+            **chart.told_of_products,
+            "ACCOUNTS_TABLE": accounts.table.table_name,
+            "RULES_TABLE": rules.table.table_name,
+            "WORKLOADS_TABLE": workloads.table.table_name,
+            # What it could write rules with, had it the right to.
+            "AUDIT_TABLE": audit.table.table_name,
+            "REQUESTS_TABLE": requests.table.table_name,
+            "COST_BASIS": settings.cost_basis,
+        }
+        steps = {
+            "PlanAllocation": self._plan_allocation(),
+            "AllocateAccounts": self._worker("allocate_accounts", "ledger/", "work/"),
+            "SpreadClasses": self._worker("spread_classes", "work/"),
+            "PublishAllocation": self._publish_allocation(),
+        }
+        self.allocate_month = Machine(
+            self,
+            "allocate_month",
+            steps=steps,
+            ledger=ledger,
+            notices=notices,
+            max_concurrency=settings.max_concurrency,
+        )
+        starter = self._start_allocations()
+        self._start_on_events(starter, notices, dead_letters)
+        DailySchedule(
+            self,
+            "start_allocations_daily",
+            door=starter,
+            hour=5,
+            minute=40,
+            dead_letters=dead_letters,
+        )
+        self.doors = [*steps.values(), starter]
+
+    # The steps of allocate_month ---------------------------------------------------------------
+
+    def _plan_allocation(self) -> FinOpsFunction:
+        door = FinOpsFunction(
+            self,
+            "plan_allocation",
+            layers=self._layers.analytics,
+            environment={**self._told, **self._told_of_rules},
+            memory_mb=1769,
+            timeout_seconds=300,
+        )
+        rights = door.rights
+        self._ledger.allow_read(rights, "ledger/", "rules/", "allocations/", "previews/")
+        self._ledger.allow_write(rights, "work/", "allocations/")
+        self._chart.allow_read(rights, "Query")
+        self._rules.allow(rights, "GetItem", "Query")
+        # What a preview's changes may name.
+        self._accounts.allow(rights, indexes=("by_kind",))
+        self._workloads.allow(rights, indexes=("by_kind",))
+        self._bills.allow(rights, "GetItem")
+        self._allocations.allow(rights, "GetItem", "PutItem")
+        return door
+
+    def _worker(self, name: str, *sources: str) -> FinOpsFunction:
+        door = FinOpsFunction(
+            self,
+            name,
+            layers=self._layers.analytics,
+            environment={"LEDGER_BUCKET": self._told["LEDGER_BUCKET"], **engine(WORKER_MB)},
+            memory_mb=WORKER_MB,
+            timeout_seconds=900,
+            scratch_mb=10_240,
+        )
+        self._ledger.allow_read(door.rights, *sources)
+        self._ledger.allow_write(door.rights, "work/", "allocations/")
+        return door
+
+    def _publish_allocation(self) -> FinOpsFunction:
+        door = FinOpsFunction(
+            self,
+            "publish_allocation",
+            layers=self._layers.analytics,
+            environment={**self._told, **engine(WORKER_MB)},
+            memory_mb=WORKER_MB,
+            timeout_seconds=600,
+            scratch_mb=4096,
+        )
+        self._ledger.allow_read(door.rights, "ledger/", "work/", "allocations/")
+        self._ledger.allow_write(door.rights, "allocations/", "previews/")
+        self._bills.allow(door.rights, "GetItem")
+        self._allocations.allow(door.rights, "GetItem", "PutItem", "Query", "BatchWriteItem")
+        return door
+
+    # What starts it ----------------------------------------------------------------------------
+
+    def _start_allocations(self) -> FinOpsFunction:
+        door = FinOpsFunction(
+            self,
+            "start_allocations",
+            layers=self._layers.core,
+            environment={
+                **self._told,
+                **self._told_of_rules,
+                "ALLOCATE_MONTH_ARN": self.allocate_month.machine.state_machine_arn,
+            },
+            memory_mb=1024,
+            timeout_seconds=STARTER_SECONDS,
+        )
+        self._chart.charts.allow(door.rights, "Query")
+        self._rules.allow(door.rights, indexes=("by_kind",))
+        self._bills.allow(door.rights, indexes=("by_kind",))
+        self._allocations.allow(door.rights, "GetItem")
+        self.allocate_month.allow_start(door.rights, by_name=True)
+        return door
+
+    def _start_on_events(
+        self, door: FinOpsFunction, notices: Notices, dead_letters: DeadLetters
+    ) -> None:
+        queue = sqs.Queue(
+            self,
+            "Reasons",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            delivery_delay=SETTLED,
+            visibility_timeout=Duration.seconds(6 * STARTER_SECONDS),
+            dead_letter_queue=sqs.DeadLetterQueue(
+                queue=dead_letters.queue, max_receive_count=TRIES
+            ),
+        )
+        rule = events.Rule(
+            self,
+            "reason_came",
+            description="A bill or a rule that is new makes allocations anew",
+            event_bus=notices.bus,
+            event_pattern=events.EventPattern(source=[notices.source], detail_type=list(REASONS)),
+        )
+        rule.add_target(
+            targets.SqsQueue(
+                queue,
+                # Why is enough: what has changed is looked up.
+                message=events.RuleTargetInput.from_event_path("$.detail-type"),
+                dead_letter_queue=dead_letters.queue,
+                max_event_age=Duration.hours(2),
+                retry_attempts=20,
+            )
+        )
+        door.rights.allow(
+            "TakeReasons",
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            on=[queue.queue_arn],
+        )
+        gathered = lambda_.EventSourceMapping(
+            self,
+            "ReasonsGathered",
+            target=door.function,
+            event_source_arn=queue.queue_arn,
+            batch_size=AT_ONCE,
+            max_batching_window=GATHERED,
+            max_concurrency=2,
+        )
+        # Lambda tries the role when it is told where to look.
+        gathered.node.add_dependency(door.rights.policy)
