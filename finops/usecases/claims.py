@@ -59,7 +59,8 @@ def claim(
     """
     workload = seen_workload(wanted.workload_id, by=by, workloads=desk.grounds.workloads)
     must(by, Action.CLAIM_RESOURCES, workload.product_id)
-    must_have_a_share(workload.account_id, act.at.date(), by=by, shares=desk.shares)
+    split = desk.shares.find(workload.account_id)
+    must_have_a_share(workload.account_id, split, act.at.date(), by=by)
     if workload.account_id != account_id:
         raise InvalidError(
             f"{workload.name} runs in account {workload.account_id}; it claims nothing of account "

@@ -32,6 +32,7 @@ from finops.domain.values import Frozen
 from finops.usecases.allocation_starts import open_bills
 from finops.usecases.grounds import Book, ground
 from finops.usecases.ports import AllocationRuns, Bills, Ledger
+from finops.usecases.workloads import must_have_a_share
 
 MOST_CHANGES = 100
 NEIGHBOURS = timedelta(days=62)  # how far outside its month a charge of a bill may lie
@@ -177,7 +178,10 @@ def _must(by: Person, change: Change, base: Ground, rules: Rules) -> list[str]:
         return []
     products: list[str] = []
     if isinstance(change, ClaimResources):
-        products.append(base.workload(change.workload_id).product_id)
+        workload = base.workload(change.workload_id)
+        split = rules.shares.get(workload.account_id)
+        must_have_a_share(workload.account_id, split, base.at.date(), by=by)
+        products.append(workload.product_id)
     elif isinstance(change, ReleaseResources):
         must_reach(by, Action.CLAIM_RESOURCES)
         claims = rules.claims.get(change.account_id)

@@ -14,6 +14,7 @@ from finops.domain.errors import ConflictError, InvalidError, NotFoundError
 from finops.domain.fiscal_years import FiscalYear
 from finops.domain.people import Person
 from finops.domain.periods import BillingPeriod, Period
+from finops.domain.shares import AccountShares
 from finops.domain.values import Frozen
 from finops.domain.workloads import Component, Workload
 from finops.usecases import standings as bill_standings
@@ -96,7 +97,7 @@ def plan_workload(
     _must_end_in_time(new, today, grounds.first_month)
     stands_on = ground(by, act.at, grounds=grounds)
     stands_on.must_pay(product_id, max(BillingPeriod(launch).start, today))
-    must_have_a_share(account_id, today, by=by, shares=shares)
+    must_have_a_share(account_id, shares.find(account_id), today, by=by)
     if grounds.accounts.find(account_id) is None:
         raise InvalidError(
             f"nobody has seen an account {account_id}; finops accounts check looks for new ones"
@@ -122,7 +123,7 @@ def replan_workload(
     products has a share of that account today or later: they may only end it.
     """
     before = _current(workload_id, version, by, grounds.workloads)
-    must_have_a_share(before.account_id, act.at.date(), by=by, shares=shares)
+    must_have_a_share(before.account_id, shares.find(before.account_id), act.at.date(), by=by)
     after = before.replanned(
         today=act.at.date(),
         launch=plan.launch or before.launch,
@@ -163,13 +164,14 @@ def _folded(name: str) -> str:
     return " ".join(name.casefold().split())
 
 
-def must_have_a_share(account_id: str, today: date, *, by: Person, shares: Shares) -> None:
+def must_have_a_share(
+    account_id: str, split: AccountShares | None, today: date, *, by: Person
+) -> None:
     """Nothing for who plans in any account; else NotFoundError where no product of their scope has a
     share of this one, today or later.
     """
     if reach(by, Action.PLAN_WORKLOAD) is Reach.EVERYWHERE:
         return
-    split = shares.find(account_id)
     spans = split.spans(Period(today, date.max)) if split else ()
     products = {product for span in spans if span.revision for product, _ in span.revision.shares}
     if not any(may(by, Action.PLAN_WORKLOAD, product) for product in products):

@@ -236,8 +236,13 @@ def test_the_answer_to_an_owners_preview_is_told_them_again(made: Allocating) ->
     """Though they see nothing of the enterprise."""
     made.organisation.staff()
     owner = made.organisation.hire("loans@example.com", Role.PRODUCT_OWNER, [LOANS])
-    tills = made.organisation.hire(
-        "tills@example.com", Role.PRODUCT_OWNER, ["retail.stores.tills.registers"]
+    registers = "retail.stores.tills.registers"
+    tills = made.organisation.hire("tills@example.com", Role.PRODUCT_OWNER, [registers])
+    split = ((WEB_SHOP, 5_000), (registers, 5_000))
+    decide(
+        made.organisation,
+        MapAccount(account_id=SHARED, shares=split, start=FIRST.replace(day=13)),
+        AT,
     )
     claim = {"kind": "ClaimResources", "workload_id": "w-tills", "resources": ["i-7"]}
     body = json.dumps({"changes": [claim]})

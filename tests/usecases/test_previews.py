@@ -115,12 +115,13 @@ def test_a_preview_equals_what_applying_then_gives(made: Allocating) -> None:
 
 
 def test_whose_claim_it_is_sees_what_it_costs_them_and_no_more(made: Allocating) -> None:
-    by = Person(email="o@example.com", role=Role.PRODUCT_OWNER, scope=(CHECKOUT,))
+    """The search has paid 4.00 of it, which is none of theirs."""
+    by = Person(email="o@example.com", role=Role.PRODUCT_OWNER, scope=(CHECKOUT, WEB_SHOP))
 
     found = effects(made, CLAIM, by=by)
 
-    assert moves(found) == {(CHECKOUT, None): (0, ticks("10"))}
-    assert [(one.before, one.after) for one in found.totals] == [(0, ticks("10"))]
+    assert moves(found) == {(CHECKOUT, None): (0, ticks("10")), (WEB_SHOP, None): (ticks("6"), 0)}
+    assert [(one.before, one.after) for one in found.totals] == [(ticks("6"), ticks("10"))]
 
 
 def test_a_preview_of_what_changes_nothing_is_done_at_once(made: Allocating) -> None:
@@ -193,7 +194,7 @@ def test_what_lies_outside_a_scope_is_not_there_and_not_named(
 
 
 def test_who_holds_a_resource_outside_the_scope_is_not_named(made: Allocating) -> None:
-    by = Person(email="o@example.com", role=Role.PRODUCT_OWNER, scope=(CHECKOUT,))
+    by = Person(email="o@example.com", role=Role.PRODUCT_OWNER, scope=(CHECKOUT, WEB_SHOP))
     taken = CLAIM.model_copy(update={"resources": ("i-1",)})
 
     with pytest.raises(ConflictError) as refused:
@@ -201,6 +202,17 @@ def test_who_holds_a_resource_outside_the_scope_is_not_named(made: Allocating) -
 
     assert "outside your financial scope" in refused.value.detail
     assert TILLS not in refused.value.detail
+
+
+def test_who_has_no_share_of_an_account_learns_nothing_of_its_costs_by_trying(
+    made: Allocating,
+) -> None:
+    """The checkout has a workload there, from when the account was its own."""
+    by = Person(email="o@example.com", role=Role.PRODUCT_OWNER, scope=(CHECKOUT,))
+
+    with pytest.raises(NotFoundError, match="no product of yours has a share of it"):
+        ask(made, CLAIM, by=by)
+    assert made.runs.started == {}
 
 
 def test_a_preview_is_of_who_asked_for_it_and_of_who_sees_the_bill(made: Allocating) -> None:
