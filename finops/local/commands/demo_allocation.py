@@ -178,11 +178,15 @@ WHY_EARLIER = "It has run for this product alone since August; only now can anyb
 
 
 def claim_resources(place: Installation, month: str) -> None:
-    """Owners plan what runs for them, look up their resources by service and tag, and claim them."""
+    """Owners plan what runs for them, look up their resources by service and tag, and claim them.
+
+    Who has no share of an account does not know it: there a cloud engineer does it for them.
+    """
     made = [planned(place, plan) for plan in (RECOMMENDATIONS, TRAINING, ORDER_BOOK)]
     claimed = 0
     for plan in (RECOMMENDATIONS, TRAINING):
-        owner = Api(place, _owner(plan))
+        who = _who(plan)
+        api = Api(place, who)
         account = organization.members()[plan.account].account_id
         asked = {
             "month": month,
@@ -190,16 +194,19 @@ def claim_resources(place: Installation, month: str) -> None:
             "service": plan.service,
             "tag": f"user:Application={plan.application}",
         }
-        claimed += _claimed(owner, plan, account, found(owner, asked, is_whole=True)["items"])
-        screen.console.print(f"{_owner(plan)} finds, and has claimed:")
-        show_resources(found(owner, asked, is_whole=True))
+        claimed += _claimed(api, plan, account, found(api, asked, is_whole=True)["items"])
+        screen.console.print(f"{who} finds, and has claimed:")
+        show_resources(found(api, asked, is_whole=True))
     if not any(made) and not claimed:
         screen.tell("Nothing to do: all was planned and claimed before")
     show_workloads(list(Api(place).items("workloads", limit=PAGE)))
 
 
-def _owner(plan: Plan) -> str:
-    return address(PRODUCTS[plan.application].owner or "")
+def _who(plan: Plan) -> str:
+    """The owner of the product, or a cloud engineer on their behalf."""
+    if plan.application in SPLITS[plan.account]:
+        return address(PRODUCTS[plan.application].owner or "")
+    return CLOUD_ENGINEER
 
 
 def _workload(api: Api, plan: Plan) -> dict[str, Any] | None:
@@ -211,8 +218,8 @@ def _workload(api: Api, plan: Plan) -> dict[str, Any] | None:
 
 def planned(place: Installation, plan: Plan) -> bool:
     """Whether it was still to be planned."""
-    owner = Api(place, _owner(plan))
-    if _workload(owner, plan) is not None:
+    api = Api(place, _who(plan))
+    if _workload(api, plan) is not None:
         return False
     parts = [{"name": name, "monthly": monthly} for name, monthly in plan.components.items()]
     body = {
@@ -221,27 +228,25 @@ def planned(place: Installation, plan: Plan) -> bool:
         "name": plan.name,
         "components": parts,
     }
-    # Who has no share of an account does not know it: there a cloud engineer plans.
-    is_known = plan.application in SPLITS[plan.account]
-    (owner if is_known else Api(place, CLOUD_ENGINEER)).post("workloads", body=body)
+    api.post("workloads", body=body)
     return True
 
 
-def _claimed(owner: Api, plan: Plan, account: str, resources: Sequence[Mapping[str, Any]]) -> int:
+def _claimed(api: Api, plan: Plan, account: str, resources: Sequence[Mapping[str, Any]]) -> int:
     """How many resources were still free, and are the workload's now."""
-    workload = _workload(owner, plan)
+    workload = _workload(api, plan)
     free = [one["resource_id"] for one in resources if one["held_by"] is None]
     if workload is None or not resources:
         raise DemoError(f"{plan.name} has no resources of {plan.service} in {plan.account}")
     if free:
-        etag = owner.read("claims", account, limit=1).etag
+        etag = api.read("claims", account, limit=1).etag
         body = {
             "workload_id": workload["workload_id"],
             "resources": free,
             "start": FIRST_DAY,
             "reason": WHY_EARLIER,
         }
-        owner.post("claims", account, body=body, etag=etag)
+        api.post("claims", account, body=body, etag=etag)
     return len(free)
 
 
