@@ -119,9 +119,7 @@ def _key_of(allocation: Allocation) -> str:
 
 
 def _allocation(item: Mapping[str, Any]) -> Allocation:
-    # The first engine did not say that it was.
-    detail = {"engine": 1} | unpacked(item["detail"])
-    return Allocation.model_validate(detail | {"version": int(item["version"])})
+    return Allocation.model_validate(unpacked(item["detail"]) | {"version": int(item["version"])})
 
 
 def _rollup(pk: str, turn: str, rollup: Rollup) -> dict[str, Any]:

@@ -113,6 +113,12 @@ class Shelf:
         with self._connect() as connection:
             return list(ownership.sums(connection, files, by, where))
 
+    def spend(self, run: Run, by: Sequence[str], where: ownership.Where) -> list[tuple[Any, ...]]:
+        """The same of a run's sums by product, day, service and class, which are few."""
+        files = self._files(f"{run.root}/{name}" for name in run.told["spend"])
+        with self._connect() as connection:
+            return list(ownership.sums(connection, files, by, where))
+
     def parts(self, run: Run, account: str | None, day: date) -> list[Any]:
         """The parts of an account's day."""
         files = self._files(self._parts(run, account or ""))
@@ -174,14 +180,10 @@ class RunSpend:
         return self._known[run_id]
 
     def _read(self, run: Run, where: Mapping[str, Sequence[str]]) -> list[ProductCost]:
-        if "spend" in run.told:  # else it was made before there were such files: its parts tell
-            # They have the columns of parts that are asked for here.
-            files = [{"name": name, "accounts": []} for name in run.told["spend"]]
-            run = run._replace(told={"parts": files})
         by = ("product", "currency", "day", "service", "class")
         payer = run.allocation.billing_account_id
         return [
             ProductCost(product, currency, day, service, int(ticks), payer, ChargeClass(name))
-            for product, currency, day, service, name, ticks in self._shelf.sums([run], by, where)
+            for product, currency, day, service, name, ticks in self._shelf.spend(run, by, where)
             if product is not None
         ]

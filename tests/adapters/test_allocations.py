@@ -8,7 +8,6 @@ import pytest
 from moto.stepfunctions.models import stepfunctions_backends
 
 from finops.adapters.allocations import DynamoAllocations
-from finops.adapters.items import attributes, packed
 from finops.adapters.stepfunctions import StepFunctionsAllocationRuns
 from finops.domain.allocation_runs import Allocation, AllocationTotal
 from finops.domain.class_policies import CostBasis
@@ -65,20 +64,6 @@ def test_what_was_published_is_found_with_its_next_version(allocations: Allocati
 
     assert allocations.find(PAYER, MONTH) == allocation("a", version=1)
     assert allocations.find(OTHER, MONTH) is None
-
-
-@pytest.mark.parametrize("kind", ["real"], indirect=True)
-def test_what_was_saved_before_engines_were_told_is_of_the_first(allocations: Allocations) -> None:
-    detail = allocation("a").model_dump(mode="json", exclude={"engine"})
-    item = {"pk": f"ALLOCATION#{PAYER}#{MONTH}", "sk": "CURRENT", "version": 1}
-    client("dynamodb").put_item(
-        TableName=ALLOCATIONS, Item=attributes(item | {"detail": packed(detail)})
-    )
-
-    found = allocations.find(PAYER, MONTH)
-
-    assert found is not None
-    assert found.engine == 1
 
 
 def test_allocations_are_found_by_month_and_all_together(allocations: Allocations) -> None:

@@ -66,13 +66,6 @@ def root(made: Allocating) -> str:
     return allocation(*OF, found.run_id)
 
 
-def without_the_small_files(made: Allocating) -> None:
-    """As runs were made before there were any."""
-    index = made.house.ledger.get_json(f"{root(made)}/index.json")
-    del index["spend"]
-    made.house.ledger.put_json(f"{root(made)}/index.json", index)
-
-
 def by_class(costs: Iterable[ProductCost], currency: str = "USD") -> dict[str, int]:
     sums: dict[str, int] = {}
     for cost in costs:
@@ -102,12 +95,15 @@ def test_only_the_small_files_are_read(made: Allocating, monkeypatch: pytest.Mon
     assert sorted(reads.names) == ["spend-0000.parquet", "spread-spend-0000.parquet"]
 
 
-def test_runs_without_the_small_files_say_the_same_by_their_parts(made: Allocating) -> None:
-    expected = told(spend_of(made))
-    without_the_small_files(made)
+def test_the_small_files_say_the_same_as_the_parts(
+    made: Allocating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = told(spend_of(made))
+    monkeypatch.setattr(Shelf, "spend", lambda shelf, run, by, where: shelf.sums([run], by, where))
+    by_parts = spend_of(made)
 
-    assert told(spend_of(made)) == expected
-    assert told(spend_of(made), [TILLS]) == {c for c in expected if c.product_id == TILLS}
+    assert small == told(by_parts)
+    assert {c for c in small if c.product_id == TILLS} == told(by_parts, [TILLS])
 
 
 def test_what_was_asked_before_is_remembered_by_product(
@@ -120,13 +116,13 @@ def test_what_was_asked_before_is_remembered_by_product(
     assert told(spend, [TILLS]) == {cost for cost in both if cost.product_id == TILLS}
     assert reads.names == []
     asked: list[Any] = []
-    sums = Shelf.sums
+    read = Shelf.spend
 
-    def counted(self: Shelf, runs: Any, by: Any, where: Any) -> Any:
+    def counted(self: Shelf, run: Any, by: Any, where: Any) -> Any:
         asked.append(where["product"])
-        return sums(self, runs, by, where)
+        return read(self, run, by, where)
 
-    monkeypatch.setattr(Shelf, "sums", counted)
+    monkeypatch.setattr(Shelf, "spend", counted)
     assert {cost.product_id for cost in told(spend, [SEARCH, TILLS])} == {SEARCH, TILLS}
     assert asked == [[SEARCH]]
 
