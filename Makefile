@@ -26,7 +26,7 @@ venv: .venv/.installed  ## the virtual environment, with everything pinned by ha
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps --no-index --editable .
 	@touch $@
 
-demo: venv  ## the product on this machine: a year planned and approved, two bills loaded, one restated
+demo: venv  ## two months of a sample company on this machine: planned, signed, closed, corrected
 	$(BIN)/finops demo
 
 test: venv lint types rooms unit  ## all checks, as CI runs them

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import allocate, api, cold_start, merge, reduce, resources, whole
+from benchmarks import allocate, api, cards, cold_start, merge, reduce, resources, views, whole
 
 MONTH = "2026-09"
 
@@ -88,11 +88,21 @@ def _api(arguments: argparse.Namespace, scratch: Path) -> str:
     return api.load(scratch / "api", seconds=6 * arguments.rounds)
 
 
+def _cards(arguments: argparse.Namespace, scratch: Path) -> str:
+    return cards.load(scratch / "cards")
+
+
+def _views(arguments: argparse.Namespace, scratch: Path) -> str:
+    return views.compare()
+
+
 MEASUREMENTS: dict[str, Callable[[argparse.Namespace, Path], str]] = {
     "reduce": _reduce,
     "merge": _merge,
     "allocate": _allocate,
     "resources": _resources,
+    "cards": _cards,
+    "views": _views,
     "linearity": _linearity,
     "flatness": _flatness,
     "cold_start": _cold_start,

@@ -69,7 +69,8 @@ def run(files: Sequence[str], out: str, *, spreads: bool = False) -> Work:
     bills, allocations = InMemoryBills(), InMemoryAllocations()
     bills.publish([samples.bill(LOAD, billing_account_id=PAYER, billing_period=MONTH)])
     known: Any = _Products(lives)
-    grounds = Organisation().grounds._replace(memo=known)
+    organisation = Organisation()
+    grounds = organisation.grounds._replace(memo=known)
     book = Book(_Rulebook(rules), grounds, rules.basis)
 
     def work() -> dict[str, int]:
@@ -80,6 +81,7 @@ def run(files: Sequence[str], out: str, *, spreads: bool = False) -> Work:
                 book=book,
                 bills=bills,
                 allocations=allocations,
+                closes=organisation.closes,
                 ledger=ledger,
                 bucket="",
             )
@@ -92,6 +94,7 @@ def run(files: Sequence[str], out: str, *, spreads: bool = False) -> Work:
                 now=datetime.now(UTC),
                 bills=bills,
                 allocations=allocations,
+                closes=organisation.closes,
                 ledger=ledger,
                 limits=limits,
             )

@@ -21,6 +21,7 @@ from infra.tables import FinOpsTable
 FIVE_MINUTES = Duration.minutes(5)
 FALLEN_BEHIND = Duration.minutes(15)
 LATE_AFTER_HOURS = 36
+WEEKS_LATE = "CardWeeksLate"  # the metric of plan_spend_cards for weeks that waited too long
 PUBLISHED = "LoadsPublished"  # the metric of publish_load for a bill that readers now see
 
 
@@ -69,6 +70,41 @@ class Alarms(Construct):
             "AllocationTimedOut",
             machine.metric_timed_out(period=FIVE_MINUTES),
             "An allocation of a bill ran out of time",
+        )
+
+    def watch_spend_cards(self, machine: sfn.IStateMachine, planner: FinOpsFunction) -> None:
+        """Cards that could not be made, and weeks whose bills keep them waiting for too long."""
+        self._above_zero(
+            "CardsFailed", machine.metric_failed(period=FIVE_MINUTES), "Making spend cards failed"
+        )
+        self._above_zero(
+            "CardsTimedOut",
+            machine.metric_timed_out(period=FIVE_MINUTES),
+            "Making spend cards ran out of time",
+        )
+        self._above_zero(
+            "CardsLate",
+            cloudwatch.Metric(
+                namespace="FinOpsCenter",
+                metric_name=WEEKS_LATE,
+                dimensions_map={"service": planner.name},
+                statistic="Sum",
+                period=FIVE_MINUTES,
+            ),
+            "Weeks have no spend cards, for their bills did not come",
+        )
+
+    def watch_close_month(self, machine: sfn.IStateMachine) -> None:
+        """A month that was not closed, whose credits could not pay, or whose files nobody was given."""
+        self._above_zero(
+            "CloseFailed",
+            machine.metric_failed(period=FIVE_MINUTES),
+            "A month was not closed, or its credits not settled, or its files not delivered",
+        )
+        self._above_zero(
+            "CloseTimedOut",
+            machine.metric_timed_out(period=FIVE_MINUTES),
+            "The close of a month ran out of time",
         )
 
     def watch_door(self, door: FinOpsFunction) -> None:

@@ -14,11 +14,12 @@ from infra.functions import WORKER_MB, FinOpsFunction, engine
 from infra.layers import Layers
 from infra.machines import Machine
 from infra.notices import Notices
+from infra.open_months import OpenMonths
 from infra.schedules import DailySchedule
 from infra.settings import Settings
 from infra.tables import FinOpsTable
 
-# What may make an allocation another one: a bill, or who pays for it.
+# What may make an allocation another one: a bill, who pays for it, or which rules count of a month.
 REASONS = (
     "BillLoaded",
     "AccountMapped",
@@ -27,6 +28,9 @@ REASONS = (
     "ResourcesReleased",
     "PolicyDecided",
     "ChartLoaded",
+    # What was planned meanwhile goes by other rules now.
+    "MonthClosed",
+    "MonthCloseGivenUp",
 )
 STARTER_SECONDS = 120
 # All that comes in so many seconds is looked at together: a file of changes is hundreds of events.
@@ -55,6 +59,7 @@ class Allocations(Construct):
         chart: ChartOfAccounts,
         bills: FinOpsTable,
         accounts: FinOpsTable,
+        open_months: OpenMonths,
         rules: FinOpsTable,
         workloads: FinOpsTable,
         allocations: FinOpsTable,
@@ -67,6 +72,13 @@ class Allocations(Construct):
         self._layers, self._ledger, self._chart = layers, ledger, chart
         self._bills, self._accounts, self._rules = bills, accounts, rules
         self._workloads, self._allocations = workloads, allocations
+        self._open_months = open_months
+        # With the tables that what is asked could be written with, had a door the right to.
+        self._told_of_closes = {
+            **open_months.told,
+            "AUDIT_TABLE": audit.table.table_name,
+            "REQUESTS_TABLE": requests.table.table_name,
+        }
         self._told = {
             "LEDGER_BUCKET": ledger.bucket.bucket_name,
             "BILLS_TABLE": bills.table.table_name,
@@ -74,12 +86,10 @@ class Allocations(Construct):
         }
         self._told_of_rules = {
             **chart.told_of_products,
+            **self._told_of_closes,
             "ACCOUNTS_TABLE": accounts.table.table_name,
             "RULES_TABLE": rules.table.table_name,
             "WORKLOADS_TABLE": workloads.table.table_name,
-            # What it could write rules with, had it the right to.
-            "AUDIT_TABLE": audit.table.table_name,
-            "REQUESTS_TABLE": requests.table.table_name,
             "COST_BASIS": settings.cost_basis,
         }
         steps = {
@@ -120,6 +130,7 @@ class Allocations(Construct):
             timeout_seconds=300,
         )
         rights = door.rights
+        self._open_months.closes.allow(rights, "GetItem", indexes=("by_kind",))
         self._ledger.allow_read(rights, "ledger/", "rules/", "allocations/", "previews/")
         self._ledger.allow_write(rights, "work/", "allocations/")
         self._chart.allow_read(rights, "Query")
@@ -150,7 +161,7 @@ class Allocations(Construct):
             self,
             "publish_allocation",
             layers=self._layers.analytics,
-            environment={**self._told, **engine(WORKER_MB)},
+            environment={**self._told, **self._told_of_closes, **engine(WORKER_MB)},
             memory_mb=WORKER_MB,
             timeout_seconds=600,
             scratch_mb=4096,
@@ -158,6 +169,7 @@ class Allocations(Construct):
         self._ledger.allow_read(door.rights, "ledger/", "work/", "allocations/")
         self._ledger.allow_write(door.rights, "allocations/", "previews/")
         self._bills.allow(door.rights, "GetItem")
+        self._open_months.closes.allow(door.rights, "GetItem")
         self._allocations.allow(door.rights, "GetItem", "PutItem", "Query", "BatchWriteItem")
         return door
 
@@ -176,10 +188,11 @@ class Allocations(Construct):
             memory_mb=1024,
             timeout_seconds=STARTER_SECONDS,
         )
+        self._open_months.allow(door.rights)
         self._chart.charts.allow(door.rights, "Query")
         self._rules.allow(door.rights, indexes=("by_kind",))
         self._bills.allow(door.rights, indexes=("by_kind",))
-        self._allocations.allow(door.rights, "GetItem")
+        self._allocations.allow(door.rights, "GetItem", indexes=("by_kind",))
         self.allocate_month.allow_start(door.rights, by_name=True)
         return door
 

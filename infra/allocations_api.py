@@ -8,6 +8,7 @@ from infra.charts import ChartOfAccounts
 from infra.functions import engine
 from infra.layers import Layers
 from infra.machines import Machine
+from infra.open_months import OpenMonths
 from infra.rest import Rest
 from infra.settings import Settings
 from infra.tables import FinOpsTable
@@ -27,6 +28,7 @@ class AllocationsApi(Construct):
         settings: Settings,
         chart: ChartOfAccounts,
         accounts: FinOpsTable,
+        open_months: OpenMonths,
         rules: FinOpsTable,
         workloads: FinOpsTable,
         bills: FinOpsTable,
@@ -43,6 +45,7 @@ class AllocationsApi(Construct):
             environment={
                 **chart.told_of_years,
                 "ACCOUNTS_TABLE": accounts.table.table_name,
+                **open_months.told,
                 "RULES_TABLE": rules.table.table_name,
                 "WORKLOADS_TABLE": workloads.table.table_name,
                 "BILLS_TABLE": bills.table.table_name,
@@ -55,6 +58,7 @@ class AllocationsApi(Construct):
             scratch_mb=4096,
         )
         rights = self.door.rights
+        open_months.allow(rights)
         ledger.allow_read(rights, "allocations/")
         bills.allow(rights, "GetItem", "Query", indexes=("by_kind",))
         allocations.allow(rights, "GetItem", "Query", indexes=("by_kind",))
@@ -87,6 +91,7 @@ class PreviewsApi(Construct):
         settings: Settings,
         chart: ChartOfAccounts,
         accounts: FinOpsTable,
+        open_months: OpenMonths,
         rules: FinOpsTable,
         workloads: FinOpsTable,
         bills: FinOpsTable,
@@ -102,6 +107,7 @@ class PreviewsApi(Construct):
             environment={
                 **chart.told_of_products,
                 "ACCOUNTS_TABLE": accounts.table.table_name,
+                **open_months.told,
                 "RULES_TABLE": rules.table.table_name,
                 "WORKLOADS_TABLE": workloads.table.table_name,
                 "BILLS_TABLE": bills.table.table_name,
@@ -111,6 +117,7 @@ class PreviewsApi(Construct):
             },
         )
         rights = self.door.rights
+        open_months.allow(rights)
         ledger.allow_read(rights, "rules/", "previews/")
         ledger.allow_write(rights, "previews/")
         bills.allow(rights, "GetItem", indexes=("by_kind",))

@@ -8,9 +8,20 @@ from typing import Any
 
 from aws_cdk import App, Environment, Tags
 
+from infra.functions import FinOpsFunction
 from infra.management import Management
 from infra.settings import Settings
-from infra.stack import Allocation, Api, Billing, Data, Identity, Observability, Organization
+from infra.stack import (
+    Allocation,
+    Api,
+    Billing,
+    Cards,
+    Close,
+    Data,
+    Identity,
+    Observability,
+    Organization,
+)
 
 ROOT = Path(__file__).parent.parent
 
@@ -37,6 +48,8 @@ def build(*, outdir: str | None = None, context: Mapping[str, Any] | None = None
     allocation = Allocation(
         app, "Allocation", settings=settings, data=data, billing=billing, env=here
     )
+    cards = Cards(app, "Cards", settings=settings, data=data, billing=billing, env=here)
+    close = Close(app, "Close", settings=settings, data=data, billing=billing, env=here)
     organization = Organization(
         app,
         "Organization",
@@ -54,6 +67,8 @@ def build(*, outdir: str | None = None, context: Mapping[str, Any] | None = None
         identity=identity,
         billing=billing,
         allocation=allocation,
+        cards=cards,
+        close=close,
         env=here,
     )
     Observability(
@@ -63,10 +78,16 @@ def build(*, outdir: str | None = None, context: Mapping[str, Any] | None = None
         data=data,
         billing=billing,
         allocation=allocation,
+        cards=cards,
+        close=close,
         organization=organization,
         api=api,
         env=here,
     )
     Management(app, "Management", settings=settings)
+    if settings.clock:
+        for door in app.node.find_all():
+            if isinstance(door, FinOpsFunction):
+                door.function.add_environment("CLOCK", settings.clock)
     Tags.of(app).add("application", "finops-center")
     return app

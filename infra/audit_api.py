@@ -2,6 +2,7 @@
 
 from constructs import Construct
 
+from infra.buckets import LedgerBucket
 from infra.callers import ApiDoor, Callers
 from infra.charts import ChartOfAccounts
 from infra.layers import Layers
@@ -25,6 +26,11 @@ class AuditApi(Construct):
         rules: FinOpsTable,
         workloads: FinOpsTable,
         credits_table: FinOpsTable,
+        spend_cards: FinOpsTable,
+        closes: FinOpsTable,
+        delegations: FinOpsTable,
+        settings_table: FinOpsTable,
+        ledger: LedgerBucket,
     ) -> None:
         super().__init__(scope, id_)
         self.door = ApiDoor(
@@ -38,6 +44,12 @@ class AuditApi(Construct):
                 "RULES_TABLE": rules.table.table_name,
                 "WORKLOADS_TABLE": workloads.table.table_name,
                 "CREDITS_TABLE": credits_table.table.table_name,
+                "SPEND_CARDS_TABLE": spend_cards.table.table_name,
+                "CLOSES_TABLE": closes.table.table_name,
+                "DELEGATIONS_TABLE": delegations.table.table_name,
+                "SETTINGS_TABLE": settings_table.table.table_name,
+                # Where the lines of large cards are; the trail knows those cards without them.
+                "LEDGER_BUCKET": ledger.bucket.bucket_name,
             },
         )
         rights = self.door.rights
@@ -46,8 +58,10 @@ class AuditApi(Construct):
         # The state of each thing, to compare its records with; not the charts themselves.
         chart.budgets.allow(rights, "GetItem", indexes=("by_year",))
         chart.charts.allow(rights, "GetItem", "Query")
-        for table in (accounts, rules, workloads, credits_table):
+        for table in (accounts, rules, workloads, credits_table, closes, delegations):
             table.allow(rights, "GetItem", indexes=("by_kind",))
+        spend_cards.allow(rights, "GetItem", indexes=("by_month",))
+        settings_table.allow(rights, "GetItem")
 
         rest.route("GET", "audit", self.door)
         rest.route("GET", "audit/verification", self.door)

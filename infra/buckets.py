@@ -227,6 +227,75 @@ class LedgerBucket(Construct):
         )
 
 
+class CloseBucket(Construct):
+    """`snapshots/` the figures that months were closed with, `files/` and `seals/` what was made of
+    them, `corrections/` what came after, `delivered/` what finance picks up.
+
+    Nobody deletes anything here, and an object is written where there is none: the bucket refuses
+    both, whatever rights somebody has.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        origins: Sequence[str],
+        access_logs: s3.IBucket,
+        key: kms.IKey | None,
+    ) -> None:
+        super().__init__(scope, id_)
+        self.bucket = FinOpsBucket(
+            self,
+            "Bucket",
+            key=key,
+            access_logs=access_logs,
+            access_logs_prefix="closes/",
+            lifecycle_rules=[s3.LifecycleRule(abort_incomplete_multipart_upload_after=ONE_WEEK)],
+            cors=_presigned_from(origins),
+        )
+        for sid, actions, conditions in (
+            ("NobodyDeletes", ["s3:DeleteObject", "s3:DeleteObjectVersion"], None),
+            (
+                "NothingIsReplaced",
+                ["s3:PutObject"],
+                {
+                    "Null": {"s3:if-none-match": "true"},
+                    # The parts of an upload say nothing yet; its end does.
+                    "Bool": {"s3:ObjectCreationOperation": "true"},
+                },
+            ),
+        ):
+            self.bucket.add_to_resource_policy(
+                iam.PolicyStatement(
+                    sid=sid,
+                    effect=iam.Effect.DENY,
+                    principals=[iam.AnyPrincipal()],
+                    actions=actions,
+                    resources=[self.bucket.arn_for_objects("*")],
+                    conditions=conditions,
+                )
+            )
+
+    def allow_read(self, rights: Rights, *under: str) -> None:
+        """Read the objects under these prefixes."""
+        # Who may not list is told 403, not 404, of an object that is not there.
+        rights.allow("ListCloses", "s3:ListBucket", on=[self.bucket.bucket_arn])
+        self._allow(rights, "ReadCloses", "s3:GetObject", under)
+
+    def allow_write(self, rights: Rights, *under: str) -> None:
+        """Write objects under these prefixes, where there are none."""
+        self._allow(rights, "WriteCloses", "s3:PutObject", under)
+
+    def _allow(self, rights: Rights, sid: str, action: str, under: Sequence[str]) -> None:
+        rights.allow(
+            sid,
+            action,
+            on=[self.bucket.arn_for_objects(f"{prefix}*") for prefix in under],
+            why="What is kept of a close is named by month and checksum.",
+        )
+
+
 class SorfileBucket(Construct):
     """Where the chart of accounts comes in as a file, and where it is kept as it was loaded.
 

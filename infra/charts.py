@@ -10,6 +10,7 @@ from infra.dead_letters import DeadLetters
 from infra.events import OnEvent
 from infra.functions import FinOpsFunction
 from infra.layers import Layers
+from infra.open_months import OpenMonths
 from infra.rights import Rights
 from infra.tables import FinOpsTable
 
@@ -68,6 +69,7 @@ class Charts(Construct):
         *,
         layers: Layers,
         chart: ChartOfAccounts,
+        open_months: OpenMonths,
         audit: FinOpsTable,
         requests: FinOpsTable,
         dead_letters: DeadLetters,
@@ -79,6 +81,7 @@ class Charts(Construct):
             layers=layers.core,
             environment={
                 **chart.told_of_years,
+                **open_months.told,
                 "AUDIT_TABLE": audit.table.table_name,
                 # What it could answer again, had anybody asked: a file is loaded once by its version.
                 "REQUESTS_TABLE": requests.table.table_name,
@@ -87,6 +90,7 @@ class Charts(Construct):
             timeout_seconds=120,
         )
         rights = self.load_chart.rights
+        open_months.allow(rights)
         chart.allow_load(rights)
         audit.allow(rights, "PutItem")
         OnEvent(

@@ -5,6 +5,7 @@ from constructs import Construct
 from infra.callers import ApiDoor, Callers
 from infra.charts import ChartOfAccounts
 from infra.layers import Layers
+from infra.open_months import OpenMonths
 from infra.rest import Rest
 
 
@@ -20,6 +21,7 @@ class ChartsApi(Construct):
         layers: Layers,
         callers: Callers,
         chart: ChartOfAccounts,
+        open_months: OpenMonths,
     ) -> None:
         super().__init__(scope, id_)
         self.door = ApiDoor(
@@ -27,9 +29,10 @@ class ChartsApi(Construct):
             "charts_api",
             layers=layers.core,
             callers=callers,
-            environment=chart.told_of_years,
+            environment={**chart.told_of_years, **open_months.told},
         )
         rights = self.door.rights
+        open_months.allow(rights)
         chart.allow_load(rights, "drafts/", "charts/", "reports/", "files/")
         chart.charts.allow(rights, "Query", sid="ListCharts")
 

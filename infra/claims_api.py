@@ -6,6 +6,7 @@ from infra.buckets import LedgerBucket
 from infra.callers import ApiDoor, Callers
 from infra.charts import ChartOfAccounts
 from infra.layers import Layers
+from infra.open_months import OpenMonths
 from infra.rest import Rest
 from infra.settings import Settings
 from infra.tables import FinOpsTable
@@ -27,6 +28,7 @@ class ClaimsApi(Construct):
         settings: Settings,
         chart: ChartOfAccounts,
         accounts: FinOpsTable,
+        open_months: OpenMonths,
         rules: FinOpsTable,
         workloads: FinOpsTable,
         bills: FinOpsTable,
@@ -45,6 +47,7 @@ class ClaimsApi(Construct):
                 "CHARTS_TABLE": chart.charts.table.table_name,
                 "FISCAL_YEAR_STARTS": str(chart.fiscal_year_starts),
                 "ACCOUNTS_TABLE": accounts.table.table_name,
+                **open_months.told,
                 "RULES_TABLE": rules.table.table_name,
                 "WORKLOADS_TABLE": workloads.table.table_name,
                 "BILLS_TABLE": bills.table.table_name,
@@ -56,6 +59,7 @@ class ClaimsApi(Construct):
             },
         )
         rights = self.door.rights
+        open_months.allow(rights)
         # Which products are alive, in any year's chart.
         chart.allow_read(rights, "Query")
         accounts.allow(rights, "GetItem", indexes=("by_kind",))

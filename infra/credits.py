@@ -9,6 +9,7 @@ from infra.events import OnEvent
 from infra.functions import FinOpsFunction, engine
 from infra.layers import Layers
 from infra.notices import Notices
+from infra.open_months import OpenMonths
 from infra.schedules import DailySchedule
 from infra.tables import FinOpsTable
 
@@ -25,6 +26,7 @@ class Credits(Construct):
         *,
         layers: Layers,
         credits_table: FinOpsTable,
+        open_months: OpenMonths,
         bills: FinOpsTable,
         ledger: LedgerBucket,
         allocations: FinOpsTable,
@@ -59,12 +61,14 @@ class Credits(Construct):
                 **told,
                 "ALLOCATIONS_TABLE": allocations.table.table_name,
                 "CURRENCY": currency,
+                **open_months.told,
                 **engine(WARNER_MB),
             },
             memory_mb=WARNER_MB,
             timeout_seconds=900,
             scratch_mb=4096,
         )
+        open_months.allow(self.warn_of_credits.rights)
         allocations.allow(self.warn_of_credits.rights, "GetItem", indexes=("by_kind",))
         for door in (self.find_credits, self.warn_of_credits):
             credits_table.allow(door.rights, "GetItem", "PutItem", indexes=("by_kind",))

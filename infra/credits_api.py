@@ -7,6 +7,7 @@ from infra.callers import API_MEMORY_MB, ApiDoor, Callers
 from infra.charts import ChartOfAccounts
 from infra.functions import engine
 from infra.layers import Layers
+from infra.open_months import OpenMonths
 from infra.rest import Rest
 from infra.tables import FinOpsTable
 
@@ -24,6 +25,7 @@ class CreditsApi(Construct):
         callers: Callers,
         chart: ChartOfAccounts,
         accounts: FinOpsTable,
+        open_months: OpenMonths,
         rules: FinOpsTable,
         workloads: FinOpsTable,
         credits_table: FinOpsTable,
@@ -47,6 +49,7 @@ class CreditsApi(Construct):
                 "CHARTS_TABLE": chart.charts.table.table_name,
                 "FISCAL_YEAR_STARTS": str(chart.fiscal_year_starts),
                 "ACCOUNTS_TABLE": accounts.table.table_name,
+                **open_months.told,
                 "RULES_TABLE": rules.table.table_name,
                 "WORKLOADS_TABLE": workloads.table.table_name,
                 "ALLOCATIONS_TABLE": allocations.table.table_name,
@@ -57,6 +60,7 @@ class CreditsApi(Construct):
             scratch_mb=4096,
         )
         rights = self.door.rights
+        open_months.allow(rights)
         credits_table.allow(rights, "GetItem", "PutItem", indexes=("by_kind",))
         bills.allow(rights, "GetItem", "Query", indexes=("by_kind",))
         ledger.allow_read(rights, "ledger/", "allocations/")

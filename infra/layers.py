@@ -28,7 +28,8 @@ NOT_SHIPPED = {"local", "__pycache__"}
 
 
 class Layers(Construct):
-    """`finops` for every door, `core` under all doors, `analytics` for those that open the ledger.
+    """`finops` for every door, `core` under all doors, `analytics` for those that open the ledger,
+    `pictures` for those that draw plots.
 
     A *local* deployment has only `finops`: its functions find the wheels where they run.
     Every stack makes its own, so that no stack waits for another one's layer to change.
@@ -40,14 +41,28 @@ class Layers(Construct):
         third_party = [] if local else [self._wheels("core")]
         self.core = [finops, *third_party]
         self._local = local
-        self._analytics: list[lambda_.ILayerVersion] | None = None
+        self._made: dict[str, list[lambda_.ILayerVersion]] = {}
 
     @property
     def analytics(self) -> list[lambda_.ILayerVersion]:
-        """`core` and the engine; made when first asked for."""
-        if self._analytics is None:
-            self._analytics = [] if self._local else [self._wheels("analytics")]
-        return [*self.core, *self._analytics]
+        """`core` and the engine."""
+        return [*self.core, *self._asked_for("analytics")]
+
+    @property
+    def pictures(self) -> list[lambda_.ILayerVersion]:
+        """`core` and what plots are drawn with."""
+        return [*self.core, *self._asked_for("pictures")]
+
+    @property
+    def both(self) -> list[lambda_.ILayerVersion]:
+        """`analytics` and `pictures`."""
+        return [*self.analytics, *self._asked_for("pictures")]
+
+    def _asked_for(self, name: str) -> list[lambda_.ILayerVersion]:
+        """A layer that is made when it is first asked for."""
+        if name not in self._made:
+            self._made[name] = [] if self._local else [self._wheels(name)]
+        return self._made[name]
 
     def _wheels(self, name: str) -> lambda_.LayerVersion:
         requirements = ROOT / "layers" / name / "requirements.txt"

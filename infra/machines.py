@@ -22,7 +22,8 @@ MACHINES = Path(__file__).parent.parent / "statemachines"
 class Machine(Construct):
     """The machine of `statemachines/<id>.asl.json`, logged and traced, its *steps* by placeholder.
 
-    It reads the items of its distributed maps in `work/` of the ledger, and says what it has done.
+    It reads the items of its distributed maps in `work/` of the ledger, and says what it has done;
+    one that has no maps needs no *ledger*, and one whose steps say it themselves no *notices*.
     """
 
     def __init__(
@@ -31,9 +32,9 @@ class Machine(Construct):
         id_: str,
         *,
         steps: Mapping[str, FinOpsFunction],
-        ledger: LedgerBucket,
-        notices: Notices,
-        max_concurrency: int,
+        ledger: LedgerBucket | None = None,
+        notices: Notices | None = None,
+        max_concurrency: int = 1,
     ) -> None:
         super().__init__(scope, id_)
         self._file = MACHINES / f"{id_}.asl.json"
@@ -51,7 +52,7 @@ class Machine(Construct):
             definition_body=sfn.DefinitionBody.from_string(self._definition(max_concurrency)),
             definition_substitutions={
                 **{name: door.function.function_arn for name, door in steps.items()},
-                "NoticesName": notices.bus.event_bus_name,
+                **({"NoticesName": notices.bus.event_bus_name} if notices else {}),
             },
             role=rights.role,
             logs=sfn.LogOptions(
@@ -64,8 +65,10 @@ class Machine(Construct):
             "lambda:InvokeFunction",
             on=[door.function.function_arn for door in steps.values()],
         )
-        ledger.allow_read(rights, "work/")
-        notices.allow_put(rights)
+        if ledger:
+            ledger.allow_read(rights, "work/")
+        if notices:
+            notices.allow_put(rights)
         rights.allow(
             "DeliverLogs",
             "logs:CreateLogDelivery",
@@ -90,7 +93,8 @@ class Machine(Construct):
         )
         # Step Functions tries the role when it creates the machine.
         self.machine.node.add_dependency(rights.policy)
-        self._allow_itself(role)
+        if any(_maps(self._written())):
+            self._allow_itself(role)
 
     def allow_start(self, rights: Rights, *, by_name: bool = False) -> None:
         """Start it; *by_name* also ask what became of an execution of some name."""

@@ -2,7 +2,7 @@
 
 import json
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_ses as ses
@@ -12,11 +12,12 @@ from infra.charts import ChartOfAccounts
 from infra.dead_letters import DeadLetters
 from infra.functions import FinOpsFunction
 from infra.layers import Layers
+from infra.mails import allow_mail
 from infra.notices import Notices
-from infra.rights import Rights
 from infra.schedules import DailySchedule
 from infra.settings import Mail
 from infra.tables import FinOpsTable
+from infra.waiting_cards import WaitingCards
 
 
 class Notifications(Construct):
@@ -34,6 +35,7 @@ class Notifications(Construct):
         accounts: FinOpsTable,
         rules: FinOpsTable,
         credits_table: FinOpsTable,
+        waiting_cards: WaitingCards,
         audit: FinOpsTable,
         requests: FinOpsTable,
         notices: Notices,
@@ -42,7 +44,8 @@ class Notifications(Construct):
         super().__init__(scope, id_)
         self.tell_notices = self._tell_notices(layers, audit, notices, dead_letters)
         self.send_digest = self._send_digest(
-            *(layers, mail, chart, people, accounts, rules, credits_table, audit, requests)
+            *(layers, mail, chart, people, accounts, rules, credits_table, waiting_cards),
+            *(audit, requests),
         )
         DailySchedule(
             self,
@@ -97,6 +100,7 @@ class Notifications(Construct):
         accounts: FinOpsTable,
         rules: FinOpsTable,
         credits_table: FinOpsTable,
+        waiting_cards: WaitingCards,
         audit: FinOpsTable,
         requests: FinOpsTable,
     ) -> FinOpsFunction:
@@ -110,6 +114,7 @@ class Notifications(Construct):
                 "ACCOUNTS_TABLE": accounts.table.table_name,
                 "RULES_TABLE": rules.table.table_name,
                 "CREDITS_TABLE": credits_table.table.table_name,
+                **waiting_cards.told,
                 # What it could write budgets with, had it the right to.
                 "AUDIT_TABLE": audit.table.table_name,
                 "REQUESTS_TABLE": requests.table.table_name,
@@ -128,25 +133,10 @@ class Notifications(Construct):
         accounts.allow(door.rights, indexes=("by_kind",))
         rules.allow(door.rights, indexes=("by_kind",))
         credits_table.allow(door.rights, indexes=("by_kind",))
-        requests.allow(door.rights, "GetItem", "PutItem")
-        if mail.sender:
-            self._allow_mail(door.rights, mail.sender, make_identity=mail.make_identity)
+        waiting_cards.allow_look(door.rights)
+        # A key of each mail that goes out; given back for one that does not.
+        requests.allow(door.rights, "PutItem", "DeleteItem")
+        if mail.sender and mail.make_identity:
+            ses.EmailIdentity(self, "Sender", identity=ses.Identity.email(mail.sender))
+        allow_mail(door.rights, mail)
         return door
-
-    def _allow_mail(self, rights: Rights, sender: str, *, make_identity: bool) -> None:
-        """Send as *sender*, whom SES knows by the address, or by its domain where that is ours."""
-        identities = [sender]
-        if make_identity:
-            ses.EmailIdentity(self, "Sender", identity=ses.Identity.email(sender))
-        else:
-            identities.append(sender.partition("@")[2])
-        stack = Stack.of(self)
-        rights.allow(
-            "SendMail",
-            "ses:SendEmail",
-            on=[
-                stack.format_arn(service="ses", resource="identity", resource_name=name)
-                for name in identities
-            ],
-            StringEquals={"ses:FromAddress": sender},
-        )

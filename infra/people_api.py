@@ -7,6 +7,7 @@ from infra.charts import ChartOfAccounts
 from infra.layers import Layers
 from infra.rest import Rest
 from infra.tables import FinOpsTable
+from infra.waiting_cards import WaitingCards
 
 
 class PeopleApi(Construct):
@@ -24,6 +25,7 @@ class PeopleApi(Construct):
         accounts: FinOpsTable,
         rules: FinOpsTable,
         credits_table: FinOpsTable,
+        waiting_cards: WaitingCards,
     ) -> None:
         super().__init__(scope, id_)
         self.door = ApiDoor(
@@ -36,6 +38,7 @@ class PeopleApi(Construct):
                 "ACCOUNTS_TABLE": accounts.table.table_name,
                 "RULES_TABLE": rules.table.table_name,
                 "CREDITS_TABLE": credits_table.table.table_name,
+                **waiting_cards.told,
             },
         )
         rights = self.door.rights
@@ -46,6 +49,8 @@ class PeopleApi(Construct):
         # What nobody pays for, and credits that nobody has mapped, are tasks.
         rules.allow(rights, indexes=("by_kind",))
         credits_table.allow(rights, indexes=("by_kind",))
+        # And so are cards, also those of whom somebody stands in for.
+        waiting_cards.allow_look(rights)
 
         rest.route("GET", "me", self.door)
         rest.route("GET", "tasks", self.door)

@@ -6,6 +6,7 @@ from infra.buckets import LedgerBucket
 from infra.callers import ApiDoor, Callers
 from infra.charts import ChartOfAccounts
 from infra.layers import Layers
+from infra.open_months import OpenMonths
 from infra.rest import Rest
 from infra.tables import FinOpsTable
 
@@ -24,6 +25,7 @@ class PoliciesApi(Construct):
         chart: ChartOfAccounts,
         ledger: LedgerBucket,
         accounts: FinOpsTable,
+        open_months: OpenMonths,
         rules: FinOpsTable,
         workloads: FinOpsTable,
     ) -> None:
@@ -36,12 +38,14 @@ class PoliciesApi(Construct):
             environment={
                 **chart.told_of_products,
                 "ACCOUNTS_TABLE": accounts.table.table_name,
+                **open_months.told,
                 "RULES_TABLE": rules.table.table_name,
                 "WORKLOADS_TABLE": workloads.table.table_name,
                 "LEDGER_BUCKET": ledger.bucket.bucket_name,
             },
         )
         rights = self.door.rights
+        open_months.allow(rights)
         rules.allow(rights, "GetItem", indexes=("by_kind",))
         rules.allow(rights, "PutItem", keys=("class-policies", "claim-rules"), sid="WriteRules")
         ledger.allow_read(rights, "rules/claim-rules/")

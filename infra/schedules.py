@@ -1,4 +1,7 @@
-"""A door opened every day."""
+"""What happens again and again: doors opened and machines started by the clock."""
+
+import json
+from collections.abc import Mapping
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
@@ -9,18 +12,31 @@ from infra.dead_letters import DeadLetters
 from infra.functions import FinOpsFunction
 from infra.rights import Rights
 
+# What EventBridge Scheduler puts the moment for that a call was meant for, however late it comes.
+SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
+UTC = "UTC"
 
-class DailySchedule(Construct):
-    """Calls *door* at *minute* past *hour* UTC; what stays undone goes to the dead letters."""
+
+class Schedule(Construct):
+    """Does *action* on *target* at *minute* past *hour*, daily or on Mondays, and tells it *said*.
+
+    What stays undone goes to the dead letters.
+    """
 
     def __init__(
         self,
         scope: Construct,
         id_: str,
         *,
-        door: FinOpsFunction,
+        name: str,
+        target: str,
+        action: str,
+        sid: str,
+        said: Mapping[str, object],
         hour: int,
         minute: int,
+        mondays: bool,
+        time_zone: str,
         dead_letters: DeadLetters,
     ) -> None:
         super().__init__(scope, id_)
@@ -33,21 +49,22 @@ class DailySchedule(Construct):
             ),
         )
         rights = Rights(self, "Rights", role=role)
-        rights.allow("CallTheDoor", "lambda:InvokeFunction", on=[door.function.function_arn])
+        rights.allow(sid, action, on=[target])
         dead_letters.allow_send(rights)
+        days = "? * MON *" if mondays else "* * ? *"
         schedule = scheduler.CfnSchedule(
             self,
             "Schedule",
-            description=f"{door.name}, daily",
-            schedule_expression=f"cron({minute} {hour} * * ? *)",
-            schedule_expression_timezone="UTC",
+            description=f"{name}, {'on Mondays' if mondays else 'daily'}",
+            schedule_expression=f"cron({minute} {hour} {days})",
+            schedule_expression_timezone=time_zone,
             flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(
                 mode="FLEXIBLE", maximum_window_in_minutes=15
             ),
             target=scheduler.CfnSchedule.TargetProperty(
-                arn=door.function.function_arn,
+                arn=target,
                 role_arn=rights.role.role_arn,
-                input="{}",
+                input=json.dumps(said),
                 retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
                     maximum_event_age_in_seconds=3600, maximum_retry_attempts=3
                 ),
@@ -57,4 +74,72 @@ class DailySchedule(Construct):
             ),
         )
         schedule.node.add_dependency(rights.policy)
+
+
+class DoorSchedule(Schedule):
+    """Calls *door* at *minute* past *hour*, daily or on Mondays, and tells it *said*."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        door: FinOpsFunction,
+        hour: int,
+        minute: int,
+        dead_letters: DeadLetters,
+        mondays: bool = False,
+        time_zone: str = UTC,
+        said: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id_,
+            name=door.name,
+            target=door.function.function_arn,
+            action="lambda:InvokeFunction",
+            sid="CallTheDoor",
+            said=said or {},
+            hour=hour,
+            minute=minute,
+            mondays=mondays,
+            time_zone=time_zone,
+            dead_letters=dead_letters,
+        )
         dead_letters.keep_calls(self, door)
+
+
+class DailySchedule(DoorSchedule):
+    """Calls *door* every day at *minute* past *hour* UTC."""
+
+
+class MachineSchedule(Schedule):
+    """Starts the *machine* of an ARN at *minute* past *hour*, daily or on Mondays, with *said*."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        machine: str,
+        said: Mapping[str, object],
+        hour: int,
+        minute: int,
+        dead_letters: DeadLetters,
+        mondays: bool = False,
+        time_zone: str = UTC,
+    ) -> None:
+        super().__init__(
+            scope,
+            id_,
+            name=id_,
+            target=machine,
+            action="states:StartExecution",
+            sid="StartTheMachine",
+            said=said,
+            hour=hour,
+            minute=minute,
+            mondays=mondays,
+            time_zone=time_zone,
+            dead_letters=dead_letters,
+        )

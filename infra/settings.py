@@ -2,6 +2,7 @@
 
 import json
 import re
+import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -94,6 +95,31 @@ class Mail:
     invitation_text: str
     digest_subject: str
     digest_text: str
+    reminder_hour: int
+    reminder_subject: str
+    reminder_text: str
+    weekly_subject: str
+    weekly_text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cards:
+    """When spend cards are made, from which month on, and how long bills are waited for."""
+
+    hour: int
+    time_zone: str
+    first_month: str | None
+    retry_minutes: int
+    retry_hours: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inbox:
+    """A bucket of the finance system, and the account that it has to belong to: names are taken by
+    others once they are free."""
+
+    bucket: str
+    account: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +127,7 @@ class Settings:
     """The context, typed. docs/deploy.md says what each word means."""
 
     local: bool
+    clock: str | None
     payers: tuple[str, ...]
     spa_origins: tuple[str, ...]
     alarm_email: str | None
@@ -116,8 +143,10 @@ class Settings:
     fiscal_year_starts: int
     cost_basis: CostBasis
     currency: str
+    close_delivery: Inbox | None
     group_roles: Mapping[str, str]
     federation: Federation | None
+    cards: Cards
     mail: Mail
     export: Export
 
@@ -131,6 +160,7 @@ class Settings:
         local = read.truth("local")
         return cls(
             local=local,
+            clock=_clock(read, local=local),
             payers=read.texts("payers", r"\d{12}"),
             spa_origins=read.texts("spa_origins", r"https?://[^/*]+"),
             alarm_email=read.text("alarm_email") or None,
@@ -147,9 +177,11 @@ class Settings:
             fiscal_year_starts=read.number("fiscal_year_starts", most=12),
             cost_basis=_cost_basis(read.text("cost_basis")),
             currency=_currency(read.text("currency")),
+            close_delivery=_inbox(read),
             group_roles=_group_roles(read),
             # The local AWS has no identity providers.
             federation=None if local else _federation(read),
+            cards=_cards(read),
             mail=_mail(read, local=local),
             export=Export(
                 delivery=Delivery(read.text("delivery")),
@@ -161,6 +193,22 @@ class Settings:
                 organization_events=read.truth("organization_events"),
             ),
         )
+
+
+def _clock(read: "_Reader", *, local: bool) -> str | None:
+    """The file that says how far the clock of an installation on one machine goes ahead or behind."""
+    said = read.text("clock") or None
+    if said and not local:
+        raise ValueError("context clock: only a local installation has a clock of its own")
+    return said
+
+
+def _inbox(read: "_Reader") -> Inbox | None:
+    said = read.form("close_delivery", r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]@\d{12}")
+    if said is None:
+        return None
+    bucket, _, account = said.partition("@")
+    return Inbox(bucket=bucket, account=account)
 
 
 def _cost_basis(word: str) -> CostBasis:
@@ -226,9 +274,29 @@ def _federation(read: "_Reader") -> Federation | None:
     )
 
 
+def _cards(read: "_Reader") -> Cards:
+    time_zone = read.text("cards_time_zone")
+    if time_zone not in zoneinfo.available_timezones():
+        raise ValueError(
+            f"context cards_time_zone: {time_zone!r} is no time zone; name one of the IANA, as"
+            " Europe/Berlin"
+        )
+    return Cards(
+        hour=read.number("cards_hour", least=0, most=23),
+        time_zone=time_zone,
+        first_month=read.form("cards_from", r"20\d{2}-(0[1-9]|1[0-2])"),
+        retry_minutes=read.number("cards_retry_minutes", least=5, most=720),
+        # The next Monday has a run of its own.
+        retry_hours=read.number("cards_retry_hours", most=144),
+    )
+
+
 def _mail(read: "_Reader", *, local: bool) -> Mail:
     texts = read.words("texts")
-    asked = ("invitation_subject", "invitation_text", "digest_subject", "digest_text")
+    asked = (
+        *("invitation_subject", "invitation_text", "digest_subject", "digest_text"),
+        *("reminder_subject", "reminder_text", "weekly_subject", "weekly_text"),
+    )
     if missing := [word for word in asked if not texts.get(word, "").strip()]:
         raise ValueError(f"context texts: {', '.join(missing)} must be filled")
     if unknown := sorted(set(texts) - set(asked)):
@@ -244,6 +312,10 @@ def _mail(read: "_Reader", *, local: bool) -> Mail:
         ("invitation_text", 15_000),
         ("digest_subject", 140),
         ("digest_text", MOST_IN_A_VARIABLE),
+        ("reminder_subject", 140),
+        ("reminder_text", MOST_IN_A_VARIABLE),
+        ("weekly_subject", 140),
+        ("weekly_text", MOST_IN_A_VARIABLE),
     ):
         if len(texts[word]) > most:
             raise ValueError(f"context texts: {word} has more than {most} characters")
@@ -259,6 +331,11 @@ def _mail(read: "_Reader", *, local: bool) -> Mail:
         invitation_text=texts["invitation_text"],
         digest_subject=texts["digest_subject"],
         digest_text=texts["digest_text"],
+        reminder_hour=read.number("reminder_hour", least=0, most=23),
+        reminder_subject=texts["reminder_subject"],
+        reminder_text=texts["reminder_text"],
+        weekly_subject=texts["weekly_subject"],
+        weekly_text=texts["weekly_text"],
     )
 
 

@@ -5,6 +5,7 @@ from constructs import Construct
 from infra.callers import ApiDoor, Callers
 from infra.charts import ChartOfAccounts
 from infra.layers import Layers
+from infra.open_months import OpenMonths
 from infra.rest import Rest
 from infra.tables import FinOpsTable
 
@@ -22,6 +23,7 @@ class SharesApi(Construct):
         callers: Callers,
         chart: ChartOfAccounts,
         accounts: FinOpsTable,
+        open_months: OpenMonths,
         rules: FinOpsTable,
         workloads: FinOpsTable,
     ) -> None:
@@ -34,11 +36,13 @@ class SharesApi(Construct):
             environment={
                 **chart.told_of_products,
                 "ACCOUNTS_TABLE": accounts.table.table_name,
+                **open_months.told,
                 "RULES_TABLE": rules.table.table_name,
                 "WORKLOADS_TABLE": workloads.table.table_name,
             },
         )
         rights = self.door.rights
+        open_months.allow(rights)
         rules.allow(rights, "GetItem", indexes=("by_kind",))
         rules.allow(rights, "PutItem", keys=("shares",), sid="WriteRules")
         # What a split may name, and which accounts there are.

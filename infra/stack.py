@@ -13,12 +13,18 @@ from infra.allocations_api import AllocationsApi, PreviewsApi
 from infra.audit_api import AuditApi
 from infra.bills import Bills
 from infra.bills_api import BillsApi
-from infra.buckets import AccessLogs, BillingBucket, LedgerBucket, SorfileBucket
+from infra.buckets import AccessLogs, BillingBucket, CloseBucket, LedgerBucket, SorfileBucket
 from infra.budgets_api import BudgetsApi
 from infra.callers import Callers
+from infra.card_notices import CardNotices
+from infra.card_runs_api import CardRunsApi
 from infra.charts import ChartOfAccounts, Charts
 from infra.charts_api import ChartsApi
 from infra.claims_api import ClaimsApi
+from infra.closes import Closes
+from infra.closes_api import ClosesApi
+from infra.corrections import Corrections
+from infra.corrections_api import CorrectionsApi
 from infra.credits import Credits
 from infra.credits_api import CreditsApi
 from infra.dead_letters import DeadLetters
@@ -30,14 +36,21 @@ from infra.layers import Layers
 from infra.nag import acknowledge
 from infra.notices import Notices
 from infra.notifications import Notifications
+from infra.open_months import OpenMonths
 from infra.people import People
 from infra.people_api import PeopleApi
 from infra.policies_api import PoliciesApi
+from infra.remaps_api import RemapsApi
 from infra.resources_api import ResourcesApi
 from infra.rest import Rest
 from infra.settings import Settings
+from infra.settings_api import SettingsApi
 from infra.shares_api import SharesApi
+from infra.spend_cards import SpendCards
+from infra.spend_cards_api import SpendCardsApi
 from infra.tables import FinOpsTable
+from infra.views_api import ViewsApi
+from infra.waiting_cards import WaitingCards
 
 
 class Data(Stack):
@@ -71,6 +84,13 @@ class Data(Stack):
         self.sorfile = SorfileBucket(
             self,
             "Sorfile",
+            origins=settings.spa_origins,
+            access_logs=access_logs,
+            key=self.key,
+        )
+        self.close_bucket = CloseBucket(
+            self,
+            "CloseFiles",
             origins=settings.spa_origins,
             access_logs=access_logs,
             key=self.key,
@@ -125,6 +145,33 @@ class Data(Stack):
             indexes={"by_kind": ("kind", "changed_at")},
             own_key=self.key,
         )
+        self.spend_cards = FinOpsTable(
+            self,
+            "SpendCards",
+            key=("pk", "sk"),
+            indexes={"by_month": ("kind", "changed_at")},
+            # A month has tens of thousands of cards; lists are made of what is short of each.
+            holds={"by_month": ("card", "summary", "version")},
+            own_key=self.key,
+        )
+        self.closes, self.delegations, self.settings = (
+            FinOpsTable(
+                self,
+                name,
+                key=("pk", "sk"),
+                indexes={"by_kind": ("kind", "changed_at")},
+                own_key=self.key,
+            )
+            for name in ("Closes", "Delegations", "Settings")
+        )
+        self.open_months = OpenMonths(closes=self.closes)
+        self.waiting_cards = WaitingCards(
+            spend_cards=self.spend_cards,
+            closes=self.closes,
+            delegations=self.delegations,
+            settings_table=self.settings,
+            ledger=self.ledger,
+        )
         self.audit = FinOpsTable(
             self,
             "Audit",
@@ -147,6 +194,7 @@ class Data(Stack):
             LoadsTableName=self.loads.table.table_name,
             BillsTableName=self.bills.table.table_name,
             SorfileBucketName=self.sorfile.bucket.bucket_name,
+            CloseBucketName=self.close_bucket.bucket.bucket_name,
             ChartsTableName=self.charts.table.table_name,
             PeopleTableName=self.people.table.table_name,
             BudgetsTableName=self.budgets.table.table_name,
@@ -155,6 +203,10 @@ class Data(Stack):
             WorkloadsTableName=self.workloads.table.table_name,
             AllocationsTableName=self.allocations.table.table_name,
             CreditsTableName=self.credits.table.table_name,
+            SpendCardsTableName=self.spend_cards.table.table_name,
+            ClosesTableName=self.closes.table.table_name,
+            DelegationsTableName=self.delegations.table.table_name,
+            SettingsTableName=self.settings.table.table_name,
             AuditTableName=self.audit.table.table_name,
             RequestsTableName=self.requests.table.table_name,
         )
@@ -237,6 +289,7 @@ class Allocation(Stack):
             chart=data.chart,
             bills=data.bills,
             accounts=data.accounts,
+            open_months=data.open_months,
             rules=data.rules,
             workloads=data.workloads,
             allocations=data.allocations,
@@ -246,6 +299,94 @@ class Allocation(Stack):
             dead_letters=self.dead_letters,
         )
         _tell(self, AllocateMonthArn=self.allocations.allocate_month.machine.state_machine_arn)
+
+
+class Cards(Stack):
+    """From what is allocated to spend cards."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        settings: Settings,
+        data: Data,
+        billing: Billing,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(scope, id_, **kwargs)
+        self.dead_letters = DeadLetters(self, "DeadLetters")
+        self.spend_cards = SpendCards(
+            self,
+            "SpendCards",
+            settings=settings,
+            layers=Layers(self, "Layers", local=settings.local),
+            ledger=data.ledger,
+            chart=data.chart,
+            bills=data.bills,
+            allocations=data.allocations,
+            cards=data.spend_cards,
+            open_months=data.open_months,
+            settings_table=data.settings,
+            audit=data.audit,
+            requests=data.requests,
+            notices=billing.notices,
+            dead_letters=self.dead_letters,
+        )
+        _tell(self, MakeSpendCardsArn=self.spend_cards.make_spend_cards.machine.state_machine_arn)
+
+
+class Close(Stack):
+    """From what is allocated and signed to the files that finance books."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        settings: Settings,
+        data: Data,
+        billing: Billing,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(scope, id_, **kwargs)
+        self.dead_letters = DeadLetters(self, "DeadLetters")
+        layers = Layers(self, "Layers", local=settings.local)
+        self.closes = Closes(
+            self,
+            "Closes",
+            settings=settings,
+            layers=layers,
+            close_bucket=data.close_bucket,
+            closes=data.closes,
+            cards=data.spend_cards,
+            settings_table=data.settings,
+            credits_table=data.credits,
+            people=data.people,
+            ledger=data.ledger,
+            chart=data.chart,
+            bills=data.bills,
+            rules=data.rules,
+            allocations=data.allocations,
+            audit=data.audit,
+            requests=data.requests,
+        )
+        self.corrections = Corrections(
+            self,
+            "Corrections",
+            layers=layers,
+            close_bucket=data.close_bucket,
+            closes=data.closes,
+            ledger=data.ledger,
+            bills=data.bills,
+            allocations=data.allocations,
+            audit=data.audit,
+            requests=data.requests,
+            notices=billing.notices,
+            dead_letters=self.dead_letters,
+        )
+        self.doors = [*self.closes.doors, *self.corrections.doors]
+        _tell(self, CloseMonthArn=self.closes.close_month.machine.state_machine_arn)
 
 
 class Organization(Stack):
@@ -272,6 +413,7 @@ class Organization(Stack):
             "Charts",
             layers=layers,
             chart=data.chart,
+            open_months=data.open_months,
             audit=data.audit,
             requests=data.requests,
             dead_letters=self.dead_letters,
@@ -297,9 +439,25 @@ class Organization(Stack):
             accounts=data.accounts,
             rules=data.rules,
             credits_table=data.credits,
+            waiting_cards=data.waiting_cards,
             audit=data.audit,
             requests=data.requests,
             notices=billing.notices,
+            dead_letters=self.dead_letters,
+        )
+        self.card_notices = CardNotices(
+            self,
+            "CardNotices",
+            settings=settings,
+            layers=layers,
+            chart=data.chart,
+            waiting_cards=data.waiting_cards,
+            people=data.people,
+            bills=data.bills,
+            allocations=data.allocations,
+            ledger=data.ledger,
+            audit=data.audit,
+            requests=data.requests,
             dead_letters=self.dead_letters,
         )
         self.accounts = Accounts(
@@ -319,6 +477,7 @@ class Organization(Stack):
             "Credits",
             layers=layers,
             credits_table=data.credits,
+            open_months=data.open_months,
             bills=data.bills,
             ledger=data.ledger,
             allocations=data.allocations,
@@ -337,6 +496,7 @@ class Organization(Stack):
             self.people.keep_sign_ins,
             self.notifications.tell_notices,
             self.notifications.send_digest,
+            *self.card_notices.doors,
         ]
 
 
@@ -353,6 +513,8 @@ class Api(Stack):
         identity: Identity,
         billing: Billing,
         allocation: Allocation,
+        cards: Cards,
+        close: Close,
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, id_, **kwargs)
@@ -382,7 +544,9 @@ class Api(Stack):
             bills=data.bills,
             load_bill=billing.bills.load_bill,
         )
-        charts_api = ChartsApi(self, "ChartsApi", **at_hand, chart=data.chart)
+        charts_api = ChartsApi(
+            self, "ChartsApi", **at_hand, chart=data.chart, open_months=data.open_months
+        )
         people_api = PeopleApi(
             self,
             "PeopleApi",
@@ -391,6 +555,7 @@ class Api(Stack):
             accounts=data.accounts,
             rules=data.rules,
             credits_table=data.credits,
+            waiting_cards=data.waiting_cards,
         )
         budgets_api = BudgetsApi(
             self,
@@ -403,6 +568,14 @@ class Api(Stack):
             ledger=data.ledger,
             workloads=data.workloads,
         )
+        card_runs_api = CardRunsApi(
+            self,
+            "CardRunsApi",
+            **at_hand,
+            ledger=data.ledger,
+            open_months=data.open_months,
+            make_spend_cards=cards.spend_cards.make_spend_cards,
+        )
         audit_api = AuditApi(
             self,
             "AuditApi",
@@ -412,6 +585,29 @@ class Api(Stack):
             rules=data.rules,
             workloads=data.workloads,
             credits_table=data.credits,
+            spend_cards=data.spend_cards,
+            closes=data.closes,
+            delegations=data.delegations,
+            settings_table=data.settings,
+            ledger=data.ledger,
+        )
+        spend_cards_api = SpendCardsApi(
+            self,
+            "SpendCardsApi",
+            **at_hand,
+            chart=data.chart,
+            accounts=data.accounts,
+            rules=data.rules,
+            workloads=data.workloads,
+            spend_cards=data.spend_cards,
+            closes=data.closes,
+            delegations=data.delegations,
+            settings_table=data.settings,
+            bills=data.bills,
+            ledger=data.ledger,
+            allocations=data.allocations,
+            currency=settings.currency,
+            cost_basis=settings.cost_basis,
         )
         credits_api = CreditsApi(
             self,
@@ -419,6 +615,7 @@ class Api(Stack):
             **at_hand,
             chart=data.chart,
             accounts=data.accounts,
+            open_months=data.open_months,
             rules=data.rules,
             workloads=data.workloads,
             credits_table=data.credits,
@@ -428,10 +625,14 @@ class Api(Stack):
             currency=settings.currency,
             cost_basis=settings.cost_basis,
         )
+        settings_api = SettingsApi(
+            self, "SettingsApi", **at_hand, chart=data.chart, settings_table=data.settings
+        )
         who_pays: dict[str, Any] = {
             **at_hand,
             "chart": data.chart,
             "accounts": data.accounts,
+            "open_months": data.open_months,
             "rules": data.rules,
             "workloads": data.workloads,
         }
@@ -448,7 +649,54 @@ class Api(Stack):
             self, "AllocationsApi", **of_months, allocations=data.allocations
         )
         previews_api = PreviewsApi(self, "PreviewsApi", **of_months)
+        remaps_api = RemapsApi(
+            self,
+            "RemapsApi",
+            **who_pays,
+            settings=settings,
+            cards=data.spend_cards,
+            delegations=data.delegations,
+            settings_table=data.settings,
+            ledger=data.ledger,
+        )
+        views_api = ViewsApi(
+            self,
+            "ViewsApi",
+            **at_hand,
+            settings=settings,
+            chart=data.chart,
+            accounts=data.accounts,
+            rules=data.rules,
+            workloads=data.workloads,
+            spend_cards=data.spend_cards,
+            closes=data.closes,
+            settings_table=data.settings,
+            bills=data.bills,
+            ledger=data.ledger,
+            allocations=data.allocations,
+        )
         accounts_api = AccountsApi(self, "AccountsApi", **at_hand, accounts=data.accounts)
+        closes_api = ClosesApi(
+            self,
+            "ClosesApi",
+            **at_hand,
+            sources=close.closes.sources,
+            close_bucket=data.close_bucket,
+            closes=data.closes,
+            close_month=close.closes.close_month,
+        )
+        corrections_api = CorrectionsApi(
+            self,
+            "CorrectionsApi",
+            **at_hand,
+            close_bucket=data.close_bucket,
+            closes=data.closes,
+            ledger=data.ledger,
+            bills=data.bills,
+            allocations=data.allocations,
+            fiscal_year_starts=settings.fiscal_year_starts,
+            cost_basis=settings.cost_basis,
+        )
         claims_api = ClaimsApi(
             self,
             "ClaimsApi",
@@ -485,8 +733,13 @@ class Api(Stack):
                 accounts_api,
                 claims_api,
                 credits_api,
+                views_api,
+                settings_api,
+                *(closes_api, corrections_api),
+                spend_cards_api,
                 *(shares_api, policies_api),
-                *(allocations_api, previews_api),
+                card_runs_api,
+                *(allocations_api, previews_api, remaps_api),
                 resources_api,
                 explain_api,
             )
@@ -512,16 +765,23 @@ class Observability(Stack):
         data: Data,
         billing: Billing,
         allocation: Allocation,
+        cards: Cards,
+        close: Close,
         organization: Organization,
         api: Api,
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, id_, **kwargs)
         bills, allocations = billing.bills, allocation.allocations
-        doors = [*bills.doors, *allocations.doors, *organization.doors, *api.doors]
+        doors = [*bills.doors, *allocations.doors, *cards.spend_cards.doors, *close.doors]
+        doors += [*organization.doors, *api.doors]
         alarms = Alarms(self, "Alarms", mail=settings.alarm_email, key=data.key)
         alarms.watch_load_bill(bills.load_bill.machine)
         alarms.watch_allocate_month(allocations.allocate_month.machine)
+        alarms.watch_close_month(close.closes.close_month.machine)
+        alarms.watch_spend_cards(
+            cards.spend_cards.make_spend_cards.machine, cards.spend_cards.planner
+        )
         for door in doors:
             alarms.watch_door(door)
         for table in (
@@ -535,6 +795,10 @@ class Observability(Stack):
             data.workloads,
             data.allocations,
             data.credits,
+            data.spend_cards,
+            data.closes,
+            data.delegations,
+            data.settings,
             data.audit,
             data.requests,
         ):
@@ -542,10 +806,17 @@ class Observability(Stack):
         alarms.watch_stream(organization.notifications.tell_notices)
         alarms.watch_dead_letters("DeadLetters", billing.dead_letters.queue)
         alarms.watch_dead_letters("AllocationDeadLetters", allocation.dead_letters.queue)
+        alarms.watch_dead_letters("CardsDeadLetters", cards.dead_letters.queue)
+        alarms.watch_dead_letters("CloseDeadLetters", close.dead_letters.queue)
         alarms.watch_dead_letters("OrganizationDeadLetters", organization.dead_letters.queue)
         alarms.watch_api(api.rest.api)
         alarms.watch_freshness(bills.publisher)
-        machines = {"load": bills.load_bill, "allocation": allocations.allocate_month}
+        machines = {
+            "load": bills.load_bill,
+            "allocation": allocations.allocate_month,
+            "card run": cards.spend_cards.make_spend_cards,
+            "close": close.closes.close_month,
+        }
         alarms.show(doors, {name: each.machine for name, each in machines.items()})
         _tell(self, AlarmTopicArn=alarms.topic.topic_arn)
 

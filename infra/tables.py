@@ -1,6 +1,6 @@
 """The tables: one for each aggregate, so that rights and backups are for each aggregate too."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aws_cdk import RemovalPolicy
@@ -14,8 +14,9 @@ from infra.rights import Rights
 class FinOpsTable(Construct):
     """On demand, restorable to any second of 35 days, protected from deletion; TTL `expires_at`.
 
-    *key* and the values of *indexes* are (partition key, sort key or None), all text. With
-    *stream*, every item as it is after a change can be followed for a day.
+    *key* and the values of *indexes* are (partition key, sort key or None), all text. An index holds
+    whole items, or what *holds* says of it. With *stream*, every item as it is after a change can be
+    followed for a day.
     """
 
     def __init__(
@@ -26,6 +27,7 @@ class FinOpsTable(Construct):
         key: tuple[str, str | None],
         own_key: kms.IKey | None,
         indexes: Mapping[str, tuple[str, str]] | None = None,
+        holds: Mapping[str, Sequence[str]] | None = None,
         stream: bool = False,
     ) -> None:
         super().__init__(scope, id_)
@@ -50,7 +52,10 @@ class FinOpsTable(Construct):
             time_to_live_attribute="expires_at",
             global_secondary_indexes=[
                 dynamodb.GlobalSecondaryIndexPropsV2(
-                    index_name=name, partition_key=_text(partition), sort_key=_text(sort)
+                    index_name=name,
+                    partition_key=_text(partition),
+                    sort_key=_text(sort),
+                    **_projection((holds or {}).get(name)),
                 )
                 for name, (partition, sort) in (indexes or {}).items()
             ],
@@ -104,6 +109,15 @@ class FinOpsTable(Construct):
             on=["*"],
             why="The list of streams has no resource-level permissions.",
         )
+
+
+def _projection(attributes: Sequence[str] | None) -> dict[str, Any]:
+    if attributes is None:
+        return {}
+    return {
+        "projection_type": dynamodb.ProjectionType.INCLUDE,
+        "non_key_attributes": list(attributes),
+    }
 
 
 def _text(name: str) -> dynamodb.Attribute:

@@ -202,6 +202,7 @@ class Allocating:
             book=self.book,
             bills=self.house.bills,
             allocations=self.allocations,
+            closes=self.organisation.closes,
             ledger=self.house.ledger,
             bucket="ledger",
         )
@@ -221,6 +222,7 @@ class Allocating:
             now=self.now,
             bills=self.house.bills,
             allocations=self.allocations,
+            closes=self.organisation.closes,
             ledger=self.house.ledger,
             limits=self.house.limits,
         )

@@ -17,6 +17,9 @@ CHARTS_BUCKET, CHARTS, PEOPLE = "charts-bucket", "charts-table", "people-table"
 BUDGETS, AUDIT, REQUESTS = "budgets-table", "audit-table", "requests-table"
 ACCOUNTS, RULES, WORKLOADS = "accounts-table", "rules-table", "workloads-table"
 CREDITS = "credits-table"
+SPEND_CARDS, CLOSES = "spend-cards-table", "closes-table"
+CLOSES_BUCKET = "closes-bucket"
+DELEGATIONS, SETTINGS = "delegations-table", "settings-table"
 BILLING, LEDGER, LOADS, BILLS = "billing-bucket", "ledger-bucket", "loads-table", "bills-table"
 ALLOCATIONS = "allocations-table"
 REGION = "us-east-1"
@@ -49,17 +52,17 @@ def organised() -> Iterator[None]:
     """The tables and the bucket of the organisation are there, and gone afterwards."""
     with mock_aws():
         s3 = client("s3")
-        for bucket in (CHARTS_BUCKET, LEDGER):
+        for bucket in (CHARTS_BUCKET, LEDGER, CLOSES_BUCKET):
             s3.create_bucket(Bucket=bucket)
-        s3.put_bucket_versioning(
-            Bucket=CHARTS_BUCKET, VersioningConfiguration={"Status": "Enabled"}
-        )
+        for bucket in (CHARTS_BUCKET, CLOSES_BUCKET):
+            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         _table(CHARTS, ["pk", "sk"])
         _table(PEOPLE, ["person"], by_kind=["kind", "changed_at"])
         _table(BUDGETS, ["pk", "sk"], by_year=["year", "changed_at"])
         _table(ACCOUNTS, ["account"], by_kind=["kind", "changed_at"])
-        for table in (RULES, WORKLOADS, CREDITS):
+        for table in (RULES, WORKLOADS, CREDITS, CLOSES, DELEGATIONS, SETTINGS):
             _table(table, ["pk", "sk"], by_kind=["kind", "changed_at"])
+        _table(SPEND_CARDS, ["pk", "sk"], by_month=["kind", "changed_at"])
         _table(AUDIT, ["entity", "sequence"], by_month=["month", "at"], by_actor=["actor", "at"])
         _table(REQUESTS, ["request"])
         yield

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from finops.domain.errors import ConflictError, DeliveryChangedError, InvalidErr
 from finops.domain.gates import Gate
 from finops.domain.loads import Load, LoadedFile
 from finops.domain.people import Person
+from finops.domain.spend_cards import SpendCard, months_booked
 from finops.usecases.ports import (
     AccountTotals,
     Document,
@@ -341,6 +342,7 @@ class InMemoryRecords:
             known = self.states.get(name)
             if (known.version if known else 0) != (before.version if before else 0):
                 raise ConflictError("somebody else was faster: read it again")
+        self._must_be_open(saves.values())
         made = [
             record(name, save.before, save.after, act, save.deed) for name, save in saves.items()
         ]
@@ -367,6 +369,14 @@ class InMemoryRecords:
     def __len__(self) -> int:
         """How much was ever written."""
         return sum(map(len, self.chains.values())) + len(self.receipts)
+
+    def _must_be_open(self, saves: Iterable[Save]) -> None:
+        """No card books anything in a month whose close has begun."""
+        cards = [one for one in saves if isinstance(one.after, SpendCard)]
+        for month in {month for one in cards for month in months_booked(one.before, one.after)}:
+            close = self.states.get(f"month-close#{month}")
+            if close is not None and close.is_frozen:
+                raise ConflictError("somebody else was faster: read it again")
 
     def _let_others(self) -> None:
         others, self.meanwhile = self.meanwhile, []
@@ -596,11 +606,14 @@ class InMemoryReceipts:
     def find(self, key: str) -> Receipt | None:
         return self._records.receipts.get(key)
 
-    def take(self, key: str, at: datetime) -> bool:
+    def take(self, key: str, kept: timedelta) -> bool:
         if key in self._records.receipts:
             return False
         self._records.receipts[key] = Receipt(key=key, fingerprint=key)
         return True
+
+    def release(self, key: str) -> None:
+        self._records.receipts.pop(key, None)
 
 
 class InMemorySpending:

@@ -72,6 +72,11 @@ class _Heads:
     def save(
         self, of: str, before: Entity, after: Entity, number: int, deed: Deed, act: Act
     ) -> RulesHead:
+        return self.heads.save([self.saving(of, before, after, number, deed, act)], act)[0]
+
+    def saving(
+        self, of: str, before: Entity, after: Entity, number: int, deed: Deed, act: Act
+    ) -> Save:
         current = self.heads.find(of)
         if (current.version if current else 0) != before.version:
             raise ConflictError("somebody else was faster: read it again", current=current)
@@ -81,7 +86,7 @@ class _Heads:
         self.documents[key] = after
         fields = {"document": key, "digest": digest, "number": number, "changed_at": act.at}
         head = current.changed(**fields) if current else RulesHead(of=of, **fields)
-        return self.heads.save([Save(current, head, deed)], act)[0]
+        return Save(current, head, deed)
 
 
 class InMemoryClaims:
@@ -103,6 +108,11 @@ class InMemoryClaims:
 
     def save(self, before: AccountClaims, after: AccountClaims, deed: Deed, act: Act) -> RulesHead:
         return self._heads.save(after.account_id, before, after, len(after.claims), deed, act)
+
+    def saving(self, before: AccountClaims, one: Save, act: Act) -> Save:
+        """The head of what *one* saves."""
+        after, number = one.after, len(one.after.claims)
+        return self._heads.saving(after.account_id, before, after, number, one.deed, act)
 
 
 class InMemoryClaimRuleBook:

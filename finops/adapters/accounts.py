@@ -1,6 +1,7 @@
 """The table of accounts: one item each, and one for the last look at the organization."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from finops.adapters.items import attributes, items, values
@@ -21,7 +22,7 @@ class DynamoAccounts:
         self._records = records
         self._client = records.client
         self._table = table
-        self._mirror = Mirror(Account, self._changed, key="account")
+        self._mirror = Mirror(partial(entity_of, Account), self._changed, key="account")
 
     def find(self, account_id: str) -> Account | None:
         item = self._get(account_id) if account_id != CHECK else None

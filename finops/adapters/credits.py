@@ -1,6 +1,7 @@
 """The table of credits, and of the one price book."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from finops.adapters.records import Records
 from finops.adapters.rules import Kind
@@ -12,12 +13,14 @@ from finops.usecases.ports import Save
 CREDIT, PRICE_BOOK = "credit", "price-book"
 ONLY = "discounts"  # what the one price book is known by
 
+dynamo_credits = partial(Kind, model=Credit, kind=CREDIT, of="credit_id")
+
 
 class DynamoCredits:
     """`finops.usecases.ports.Credits`."""
 
     def __init__(self, records: Records, table: str) -> None:
-        self._credits = Kind(records, table, Credit, CREDIT, "credit_id")
+        self._credits = dynamo_credits(records, table)
         self._books = Kind(records, table, PriceBook, PRICE_BOOK, "name")
 
     def find(self, credit_id: str) -> Credit | None:

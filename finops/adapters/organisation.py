@@ -26,7 +26,7 @@ class DynamoPeople:
         self._records = records
         self._client = records.client
         self._table = table
-        self._mirror = Mirror(Person, self._changed, key="person")
+        self._mirror = Mirror(partial(entity_of, Person), self._changed, key="person")
 
     def find(self, email: str) -> Person | None:
         item = self._client.get_item(
@@ -221,7 +221,9 @@ class DynamoBudgets:
 
     def _mirror(self, year: int) -> Mirror[Budget]:
         if year not in self._mirrors:
-            self._mirrors[year] = Mirror(Budget, partial(self._changed, _year(year)), key="pk")
+            self._mirrors[year] = Mirror(
+                partial(entity_of, Budget), partial(self._changed, _year(year)), key="pk"
+            )
         return self._mirrors[year]
 
     def _changed(self, year: str, since: str) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,9 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any, Generic, NamedTuple, TypeVar
+from random import uniform
+from time import sleep
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -20,6 +22,7 @@ LARGEST_ITEM = 390_000  # bytes: DynamoDB takes 400 KB, names and numbers includ
 RECEIPTS_KEPT = timedelta(days=1)
 OVERLAP = timedelta(seconds=90)  # how far apart the clocks of two writers may be
 TRIES = 5
+PAUSE = 0.05  # seconds at most before the second try of a transaction; twice as long each time
 NOT_TAKEN = {
     "ConditionExpression": "attribute_not_exists(#request)",
     "ExpressionAttributeNames": {"#request": "request"},
@@ -38,8 +41,19 @@ class Put(NamedTuple):
     table: str
     item: Mapping[str, Any]
     key: tuple[str, ...]
-    before: int  # the version it was made from; 0: there is none yet
+    before: (
+        int | None
+    )  # the version it was made from; 0: there is none yet, None: whatever there is
     record: AuditRecord | None
+
+
+class Need(NamedTuple):
+    """What has to be so of an item that a step does not write."""
+
+    table: str
+    key: Mapping[str, Any]
+    condition: str
+    values: Mapping[str, Any]
 
 
 def put(table: str, entity: str, save: Save, act: Act, item: Mapping[str, Any]) -> tuple[Put, Any]:
@@ -91,21 +105,25 @@ class Records:
         self._audit_table = audit_table
         self._requests_table = requests_table
 
-    def commit(self, puts: Sequence[Put], act: Act) -> None:
-        """All of *puts* in one step. Raises ConflictError where anything was written meanwhile."""
+    def commit(self, puts: Sequence[Put], act: Act, needs: Sequence[Need] = ()) -> None:
+        """All of *puts* in one step, where all *needs* are so.
+
+        Raises ConflictError where they are not, or anything was written meanwhile.
+        """
         now = self._clock()
         writes = [self._state(one, now) for one in puts]
+        writes += [self._need(one) for one in needs]
         writes += [self._record(one.record) for one in puts if one.record is not None]
         first = next(one.record for one in puts if one.record is not None)
         if act.receipt is not None:
-            writes.append(self._receipt(act.receipt, first, act.at))
+            writes.append(self._receipt(act.receipt, first))
         self._write(writes)
 
     def note(self, made: AuditRecord, act: Act) -> None:
         """A record of a chain that no state belongs to."""
         writes = [self._record(made)]
         if act.receipt is not None:
-            writes.append(self._receipt(act.receipt, made, act.at))
+            writes.append(self._receipt(act.receipt, made))
         self._write(writes)
 
     def _write(self, writes: list[dict[str, Any]]) -> None:
@@ -116,7 +134,9 @@ class Records:
                 self.client.transact_write_items(TransactItems=writes)
             except ClientError as error:
                 if _only_met(error) and attempt < TRIES - 1:
-                    continue  # two transactions met on an item; nothing is decided yet
+                    # Transactions met on an item; nothing is decided yet. They part at random.
+                    sleep(uniform(0, PAUSE * 2**attempt))  # noqa: S311  # nobody has to guess it
+                    continue
                 if lost(error):
                     raise ConflictError("somebody else was faster: read it again") from error
                 raise
@@ -124,13 +144,25 @@ class Records:
 
     def _state(self, one: Put, now: datetime) -> dict[str, Any]:
         condition: dict[str, Any] = {"ConditionExpression": f"attribute_not_exists({one.key[0]})"}
-        if one.before:
+        if one.before is None:
+            condition = {}
+        elif one.before:
             condition = {
                 "ConditionExpression": "version = :before",
                 "ExpressionAttributeValues": attributes({":before": one.before}),
             }
         item = attributes({**one.item, "changed_at": now.isoformat()})
         return {"Put": {"TableName": one.table, "Item": item, **condition}}
+
+    def _need(self, one: Need) -> dict[str, Any]:
+        return {
+            "ConditionCheck": {
+                "TableName": one.table,
+                "Key": attributes(one.key),
+                "ConditionExpression": one.condition,
+                "ExpressionAttributeValues": attributes(one.values),
+            }
+        }
 
     def _record(self, made: AuditRecord) -> dict[str, Any]:
         return {
@@ -141,7 +173,7 @@ class Records:
             }
         }
 
-    def _receipt(self, receipt: Receipt, made: AuditRecord, at: datetime) -> dict[str, Any]:
+    def _receipt(self, receipt: Receipt, made: AuditRecord) -> dict[str, Any]:
         told = receipt.model_copy(update={"entity": made.entity, "sequence": made.sequence})
         return {
             "Put": {
@@ -150,7 +182,7 @@ class Records:
                     {
                         "request": receipt.key,
                         "receipt": told.model_dump_json(),
-                        "expires_at": int((at + RECEIPTS_KEPT).timestamp()),
+                        "expires_at": int((self._clock() + RECEIPTS_KEPT).timestamp()),
                     }
                 ),
                 **NOT_TAKEN,
@@ -275,9 +307,10 @@ class DynamoAudit:
 class DynamoReceipts:
     """`finops.usecases.ports.Receipts`."""
 
-    def __init__(self, client: Any, table: str) -> None:
+    def __init__(self, client: Any, table: str, clock: Callable[[], datetime] = _utc) -> None:
         self._client = client
         self._table = table
+        self._clock = clock
 
     def find(self, key: str) -> Receipt | None:
         item = self._client.get_item(
@@ -285,7 +318,7 @@ class DynamoReceipts:
         ).get("Item")
         return Receipt.model_validate_json(values(item)["receipt"]) if item else None
 
-    def take(self, key: str, at: datetime) -> bool:
+    def take(self, key: str, kept: timedelta) -> bool:
         receipt = Receipt(key=key, fingerprint=key)
         try:
             self._client.put_item(
@@ -294,7 +327,7 @@ class DynamoReceipts:
                     {
                         "request": key,
                         "receipt": receipt.model_dump_json(),
-                        "expires_at": int((at + 2 * RECEIPTS_KEPT).timestamp()),
+                        "expires_at": int((self._clock() + kept).timestamp()),
                     }
                 ),
                 **NOT_TAKEN,
@@ -305,8 +338,21 @@ class DynamoReceipts:
             raise
         return True
 
+    def release(self, key: str) -> None:
+        self._client.delete_item(TableName=self._table, Key=attributes({"request": key}))
 
-class Mirror(Generic[E]):
+
+class Versioned(Protocol):
+    """What a mirror holds: of two, the one with the higher version is the newer."""
+
+    @property
+    def version(self) -> int: ...
+
+
+V = TypeVar("V", bound=Versioned)
+
+
+class Mirror(Generic[V]):
     """All entities of one partition of an index, kept in memory; each look asks for what is new.
 
     The index holds when each was last written. Clocks of writers differ and an index follows its
@@ -315,30 +361,30 @@ class Mirror(Generic[E]):
 
     def __init__(
         self,
-        model: type[E],
+        read: Callable[[Mapping[str, Any]], V],
         query: Callable[[str], Iterable[Mapping[str, Any]]],
         key: str,
         clock: Callable[[], datetime] = _utc,
     ) -> None:
-        self._model = model
+        self._read = read
         self._query = query
         self._key = key
         self._clock = clock
-        self._known: dict[str, E] = {}
+        self._known: dict[str, V] = {}
         self._looked: datetime | None = None
 
-    def look(self) -> Mapping[str, E]:
+    def look(self) -> Mapping[str, V]:
         """By key; not to be changed."""
         began = self._clock()
         since = "" if self._looked is None else (self._looked - OVERLAP).isoformat()
         for item in self._query(since):
             known = self._known.get(item[self._key])
             if known is None or known.version < int(item["version"]):
-                self.put(item[self._key], entity_of(self._model, item))
+                self.put(item[self._key], self._read(item))
         self._looked = began
         return self._known
 
-    def put(self, key: str, one: E) -> None:
+    def put(self, key: str, one: V) -> None:
         """What was just written. It says nothing of what others wrote meanwhile."""
         known = self._known.get(key)
         if known is None or known.version < one.version:

@@ -3,14 +3,14 @@
 import gc
 import gzip
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 from finops.adapters.items import attributes, items, values
-from finops.adapters.records import Mirror, Records, entity_of, put
+from finops.adapters.records import Mirror, Put, Records, entity_of, put
 from finops.domain.allocations import Rules
 from finops.domain.audit import Act, Deed
 from finops.domain.claim_rules import ClaimRules
@@ -48,7 +48,7 @@ class Kind(Generic[E]):
     def __init__(self, records: Records, table: str, model: type[E], kind: str, of: str) -> None:
         self._records, self._client, self._table = records, records.client, table
         self._model, self._kind, self._of = model, kind, of
-        self._mirror = Mirror(model, self._changed, key="sk")
+        self._mirror = Mirror(partial(entity_of, model), self._changed, key="sk")
 
     def find(self, id_: str) -> E | None:
         """As it is now."""
@@ -74,21 +74,33 @@ class Kind(Generic[E]):
 
     def save(self, saves: Sequence[Save], act: Act) -> list[E]:
         """All in one step; ConflictError with `current`, where it is one."""
-        puts, saved = [], []
-        for one in saves:
-            id_ = str(getattr(one.after, self._of))
-            item = {**self._key(id_), "kind": self._kind}
-            made, after = put(self._table, f"{self._kind}#{id_}", one, act, item)
-            puts.append(made)
-            saved.append((id_, after))
+        puts, saved = self.prepared(saves, act)
         try:
             self._records.commit(puts, act)
         except ConflictError as error:
-            current = self.find(saved[0][0]) if len(saved) == 1 else None
+            current = self.find(self._id(saved[0])) if len(saved) == 1 else None
             raise ConflictError(error.detail, current=current) from error
-        for id_, after in saved:
-            self._mirror.put(id_, after)
-        return [after for _, after in saved]
+        self.remember(saved)
+        return saved
+
+    def prepared(self, saves: Sequence[Save], act: Act) -> tuple[list[Put], list[E]]:
+        """What a step that writes more than these puts for them, and what to `remember` then."""
+        puts, saved = [], []
+        for one in saves:
+            id_ = self._id(one.after)
+            item = {**self._key(id_), "kind": self._kind}
+            made, after = put(self._table, f"{self._kind}#{id_}", one, act, item)
+            puts.append(made)
+            saved.append(after)
+        return puts, saved
+
+    def remember(self, saved: Iterable[E]) -> None:
+        """What was just written."""
+        for one in saved:
+            self._mirror.put(self._id(one), one)
+
+    def _id(self, one: Entity) -> str:
+        return str(getattr(one, self._of))
 
     def _key(self, id_: str) -> dict[str, str]:
         return {"pk": self._kind, "sk": id_}
@@ -166,9 +178,22 @@ class S3Claims:
         return self._documents.read(head)
 
     def save(self, before: AccountClaims, after: AccountClaims, deed: Deed, act: Act) -> RulesHead:
+        return self._heads.save([self._head(before, after, deed, act)], act)[0]
+
+    def prepared(self, saves: Sequence[Save], act: Act) -> tuple[list[Put], list[RulesHead]]:
+        """What a step that writes more than these claims puts for them, and what to `remember` then."""
+        heads = [self._head(one.before or one.after, one.after, one.deed, act) for one in saves]
+        return self._heads.prepared(heads, act)
+
+    def remember(self, saved: Iterable[RulesHead]) -> None:
+        """What was just written."""
+        self._heads.remember(saved)
+
+    def _head(self, before: Entity, after: AccountClaims, deed: Deed, act: Act) -> Save:
+        """What is saved of claims, once they are written."""
         number = len(after.claims)
         written = self._documents.write(CLAIMS, after.account_id, after)
-        return _saved(self._heads, after.account_id, before, written, number, deed, act)
+        return _head(self._heads, after.account_id, before, written, number, deed, act)
 
     def now(self) -> dict[str, RulesHead]:
         """All heads, as they are now."""
@@ -188,14 +213,15 @@ class S3ClaimRuleBook:
 
     def save(self, before: ClaimRules, after: ClaimRules, deed: Deed, act: Act) -> RulesHead:
         written = self._documents.write(RULES, ALL, after)
-        return _saved(self._heads, ALL, before, written, len(after.rules), deed, act)
+        head = _head(self._heads, ALL, before, written, len(after.rules), deed, act)
+        return self._heads.save([head], act)[0]
 
     def heads(self) -> Mapping[str, RulesHead]:
         """The one head, or none; at most a moment behind."""
         return self._heads.all()
 
 
-def _saved(
+def _head(
     heads: Kind[RulesHead],
     of: str,
     before: Entity,
@@ -203,7 +229,7 @@ def _saved(
     number: int,
     deed: Deed,
     act: Act,
-) -> RulesHead:
+) -> Save:
     """The head of what was *written*, over the version that *before* was read as."""
     current = heads.find(of)
     if (current.version if current else 0) != before.version:
@@ -211,7 +237,7 @@ def _saved(
     document, digest = written
     fields = {"document": document, "digest": digest, "number": number, "changed_at": act.at}
     after = current.changed(**fields) if current else RulesHead(of=of, **fields)
-    return heads.save([Save(current, after, deed)], act)[0]
+    return Save(current, after, deed)
 
 
 class DynamoRulebook:

@@ -1,6 +1,7 @@
-"""The state machines: the one that loads bills, and the one that allocates them."""
+"""The state machines: those that load bills, allocate them, and close months."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -23,18 +24,18 @@ class StepFunctionsRuns:
         return str(started["executionArn"])
 
 
-class StepFunctionsAllocationRuns:
-    """`finops.usecases.ports.AllocationRuns`: a name is given away once in ninety days.
+class NamedRuns:
+    """Executions of a machine by what they are for: a name is given away once in ninety days.
 
     So what is tried again has its number behind its name.
     """
 
-    def __init__(self, client: Any, allocate_month_arn: str) -> None:
+    def __init__(self, client: Any, machine_arn: str) -> None:
         self._client = client
-        self._arn = allocate_month_arn
+        self._arn = machine_arn
 
-    def start(self, name: str, payer: str, period: str, preview_id: str | None = None) -> None:
-        told = {"payer": payer, "billing_period": period, "preview_id": preview_id}
+    def run(self, name: str, told: Mapping[str, str | int | None]) -> None:
+        """Unless the newest run of that name is still under way."""
         if self._started(name, told):
             return
         tries, state = self._newest(name)
@@ -45,11 +46,11 @@ class StepFunctionsAllocationRuns:
     def has_failed(self, name: str) -> bool:
         return self._newest(name)[1] in FAILED
 
-    def _started(self, name: str, told: dict[str, str | None]) -> bool:
+    def _started(self, name: str, told: Mapping[str, str | int | None]) -> bool:
         """Whether it runs now; not, where an execution had that name before."""
         try:
             self._client.start_execution(
-                stateMachineArn=self._arn, name=name, input=json.dumps(told)
+                stateMachineArn=self._arn, name=name, input=json.dumps(dict(told))
             )
         except ClientError as error:
             if error.response["Error"]["Code"] == "ExecutionAlreadyExists":
@@ -82,6 +83,20 @@ class StepFunctionsAllocationRuns:
                 return None
             raise
         return str(told["status"])
+
+
+class StepFunctionsAllocationRuns(NamedRuns):
+    """`finops.usecases.ports.AllocationRuns`."""
+
+    def start(self, name: str, payer: str, period: str, preview_id: str | None = None) -> None:
+        self.run(name, {"payer": payer, "billing_period": period, "preview_id": preview_id})
+
+
+class StepFunctionsCloseRuns(NamedRuns):
+    """`finops.usecases.ports.CloseRuns`."""
+
+    def start(self, month: str, attempt: int, by: str) -> None:
+        self.run(f"close-{month}-{attempt}", {"month": month, "by": by, "attempt": attempt})
 
 
 def _try(name: str, number: int) -> str:

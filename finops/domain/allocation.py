@@ -1,6 +1,6 @@
 """Splitting an amount so that the parts add up to it, to the last tick."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from finops.domain.errors import InvalidError
@@ -35,3 +35,26 @@ def split(amount: int, weights: Mapping[str, int]) -> dict[str, int]:
     for key in by_remainder[:missing]:
         parts[key] += 1
     return {key: sign * part for key, part in parts.items()}
+
+
+def apportioned(amount: int, weights: Sequence[int]) -> list[int]:
+    """*amount* in proportion to *weights* of either sign, by largest remainder; ties go to the first.
+
+    What a refund is weighed by goes the other way, and all together is *amount*:
+
+    >>> apportioned(60, [150, -50]), apportioned(10, [1, 1, 1])
+    ([90, -30], [4, 3, 3])
+
+    Raises InvalidError where the weights add up to zero.
+    """
+    whole = sum(weights)
+    if whole == 0:
+        raise InvalidError("the weights come to zero: nothing can be in proportion to them")
+    parts = [amount * weight // whole for weight in weights]
+    left = [
+        Fraction(amount * weight, whole) - part for weight, part in zip(weights, parts, strict=True)
+    ]
+    missing = amount - sum(parts)
+    for place in sorted(range(len(parts)), key=lambda one: (-left[one], one))[:missing]:
+        parts[place] += 1
+    return parts

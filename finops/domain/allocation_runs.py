@@ -9,7 +9,7 @@ from finops.domain.class_policies import CostBasis
 from finops.domain.elements import ancestors
 from finops.domain.values import Frozen
 
-ENGINE = 1  # to be raised where the same input gives other parts, or other files
+ENGINE = 2  # to be raised where the same input gives other parts, or other files
 LINEAGE = 60  # runs after which all roll-ups are written anew
 READ = 2  # newest turns that somebody may still be reading
 UNALLOCATED = "~"  # begins the name of a roll-up of what nobody owns; behind it stands the reason
@@ -53,6 +53,8 @@ class Allocation(Frozen):
 
     *revision* counts the changes of rules and charts that it knows of, *engine* is the one that
     made its parts; *lineage* are the turns whose roll-ups are in force, the current one last.
+    *billed_runs* are the runs on billed cost of the newest turns, the current one last: where owners
+    pay another cost, each has been made beside the turn's own run, by the same rules.
     """
 
     billing_account_id: str
@@ -65,17 +67,32 @@ class Allocation(Frozen):
     lineage: tuple[str, ...]
     totals: tuple[AllocationTotal, ...]
     engine: int = ENGINE
+    billed_runs: tuple[str, ...] = ()
     version: int = 0
 
-    def is_of(self, load_id: str, revision: int, basis: CostBasis) -> bool:
-        """Whether nothing has changed since: the bill, the rules, the kind of cost, the engine."""
+    @property
+    def billed_run_id(self) -> str | None:
+        """The run on billed cost: itself, where that is what owners pay; None where none was made."""
+        if self.basis is CostBasis.BILLED:
+            return self.run_id
+        return self.billed_runs[-1] if self.billed_runs else None
+
+    def is_of(
+        self, load_id: str, revision: int, basis: CostBasis, *, is_closed: bool = False
+    ) -> bool:
+        """Whether nothing has changed since: the bill, the rules, the kind of cost, the engine.
+
+        Of a month that *is_closed* only the bill counts: all else is as it was when it was closed.
+        """
+        if is_closed:
+            return self.load_id == load_id
         made_of = (self.load_id, self.basis, self.engine)
         return made_of == (load_id, basis, ENGINE) and self.revision >= revision
 
     @property
     def runs_read(self) -> frozenset[str]:
-        """The runs whose files somebody may be reading: this one, and the one before."""
-        return frozenset(run_of(one) for one in self.lineage[-READ:])
+        """The runs whose files somebody may be reading: this one, the one before, on either cost."""
+        return frozenset((*map(run_of, self.lineage[-READ:]), *self.billed_runs[-READ:]))
 
     def keeps(self, turn_: str) -> bool:
         """Whether the roll-ups of a turn may be read although newer ones are in force, or may come
@@ -92,15 +109,27 @@ class Succession(StrEnum):
 
 
 def succession(
-    current: Allocation | None, run_id: str, load_id: str, loaded: str, revision: int
+    current: Allocation | None,
+    run_id: str,
+    load_id: str,
+    loaded: str,
+    revision: int,
+    *,
+    is_late: bool = False,
 ) -> Succession:
-    """Of a run of *load_id*, where *loaded* is the bill's load now: an older one never comes back."""
+    """Of a run of *load_id*, where *loaded* is the bill's load now: an older one never comes back.
+
+    One *is_late* that was planned for a month that was open, and is being closed since, or the other
+    way round: it is by other rules than those that count now.
+    """
     if load_id != loaded:
         return Succession.OVERTAKEN
     if current is None:
         return Succession.TAKES_OVER
     if current.run_id == run_id:
         return Succession.SAME
+    if is_late:
+        return Succession.OVERTAKEN
     is_older = current.load_id == loaded and revision < current.revision
     return Succession.OVERTAKEN if is_older else Succession.TAKES_OVER
 

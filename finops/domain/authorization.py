@@ -48,6 +48,20 @@ class Action(StrEnum):
     GRANT_CREDIT = "GrantCredit"
     SEE_DISCOUNTS = "SeeDiscounts"
     SET_DISCOUNT = "SetDiscount"
+    SEE_CARDS = "SeeCards"
+    MAKE_CARDS = "MakeCards"
+    ANSWER_CARD = "AnswerCard"
+    DECIDE_CARD = "DecideCard"
+    PROPOSE_REMAP = "ProposeRemap"
+    REMAP = "Remap"
+    DELEGATE_FOR_OTHERS = "DelegateForOthers"
+    SEE_CLOSE = "SeeClose"
+    SET_CLOSE_HEADERS = "SetCloseHeaders"
+    CLOSE_MONTH = "CloseMonth"
+    SEE_CLOSE_FILES = "SeeCloseFiles"
+    SEE_CORRECTIONS = "SeeCorrections"
+    SEE_SETTINGS = "SeeSettings"
+    CHANGE_SETTINGS = "ChangeSettings"
 
 
 class Reach(StrEnum):
@@ -75,6 +89,10 @@ DECIDE = BUDGETS | dict.fromkeys(OWNERS[:-1], Reach.OWED)
 WORKLOADS = dict.fromkeys((Role.FINANCIAL_ADMIN, Role.CLOUD_ENGINEER), Reach.EVERYWHERE) | {
     Role.PRODUCT_OWNER: Reach.IN_SCOPE
 }
+# A card's step is for who owes it, in the end for the financial admins.
+ANSWER = dict.fromkeys((Role.FINANCIAL_ADMIN, *OWNERS), Reach.OWED)
+JUDGE = dict.fromkeys((Role.FINANCIAL_ADMIN, *OWNERS[:-1]), Reach.OWED)
+REMAPPERS = {Role.FINANCIAL_ADMIN: Reach.EVERYWHERE, Role.PORTFOLIO_OWNER: Reach.IN_SCOPE}
 
 
 def _only(*roles: Role) -> dict[Role, Reach]:
@@ -116,11 +134,33 @@ RIGHTS: Mapping[Action, Mapping[Role, Reach]] = {
     # What was negotiated with the vendor is of those who negotiate, and of who answers for money.
     Action.SEE_DISCOUNTS: _only(Role.FINANCIAL_ADMIN, Role.VENDOR_MANAGER),
     Action.SET_DISCOUNT: _only(Role.FINANCIAL_ADMIN, Role.VENDOR_MANAGER),
+    Action.SEE_CARDS: ALL_OR_OWN,
+    Action.MAKE_CARDS: _only(Role.FINANCIAL_ADMIN, Role.CLOUD_ENGINEER),
+    Action.ANSWER_CARD: ANSWER,
+    Action.DECIDE_CARD: JUDGE,
+    Action.PROPOSE_REMAP: REMAPPERS | {Role.PRODUCT_OWNER: Reach.IN_SCOPE},
+    # A portfolio owner moves cost between products of their own portfolios, and no further.
+    Action.REMAP: REMAPPERS,
+    Action.DELEGATE_FOR_OTHERS: _only(Role.FINANCIAL_ADMIN, Role.CLOUD_ENGINEER),
+    Action.SEE_CLOSE: _only(*ADMINS),
+    Action.SET_CLOSE_HEADERS: _only(Role.FINANCIAL_ADMIN, Role.VENDOR_MANAGER),
+    Action.CLOSE_MONTH: _only(Role.FINANCIAL_ADMIN),
+    # A business unit gets the rows of planning that are its own.
+    Action.SEE_CLOSE_FILES: _only(Role.FINANCIAL_ADMIN, Role.VENDOR_MANAGER)
+    | {Role.BUSINESS_UNIT_OWNER: Reach.IN_SCOPE},
+    Action.SEE_CORRECTIONS: ALL_OR_OWN,
+    Action.SEE_SETTINGS: _only(*ADMINS),
+    Action.CHANGE_SETTINGS: _only(Role.FINANCIAL_ADMIN),
 }
 # The level whose step an action is, while that level has a holder.
-NATURAL_LEVEL: Mapping[Action, int] = {Action.PLAN_BUDGET: 4, Action.DECIDE_BUDGET: 3}
-# What nobody does to what they submitted, asked for or stated themselves.
-OF_TWO_PEOPLE = frozenset({Action.DECIDE_BUDGET})
+NATURAL_LEVEL: Mapping[Action, int] = {
+    Action.PLAN_BUDGET: 4,
+    Action.DECIDE_BUDGET: 3,
+    Action.ANSWER_CARD: 4,
+    Action.DECIDE_CARD: 3,
+}
+# What nobody does to what they submitted, asked for, stated or accepted themselves.
+OF_TWO_PEOPLE = frozenset({Action.DECIDE_BUDGET, Action.DECIDE_CARD, Action.REMAP})
 # What nobody does to themselves.
 OF_OTHERS = frozenset(
     {Action.CHANGE_ROLE, Action.CHANGE_SCOPE, Action.GRANT_ACROSS, Action.SUSPEND_PERSON}

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from finops.domain.delegations import Signature
 from finops.domain.elements import ancestors
 from finops.domain.people import Holders, Person, Role, owed_at
-from finops.domain.spend_cards import CardSettings, CardStatus, SpendCard
+from finops.domain.spend_cards import Card, CardSettings, CardStatus, SpendCard
 from finops.domain.values import Frozen
 
 
@@ -35,7 +36,7 @@ class CardTask(Frozen):
     """A step on a card. *level*, *owed_at* and *owed_by* are as in `tasks.Task`.
 
     *authors* accepted or disputed the card; it is for somebody else. Once it has waited too long it
-    is for the holders at the level *escalated_to* as well; nobody loses it by that.
+    is for the holders of all levels up to *escalated_to* as well; nobody loses it by that.
     """
 
     step: CardStep
@@ -58,11 +59,8 @@ class CardTask(Frozen):
         """Whether *person* is one of those who owe it."""
         if person.is_suspended or person.email.lower() in self.authors:
             return False
-        return any(
-            self._is_held(person, level)
-            for level in (self.owed_at, self.escalated_to)
-            if level is not None
-        )
+        highest = self.owed_at if self.escalated_to is None else self.escalated_to
+        return any(self._is_held(person, level) for level in range(highest, self.owed_at + 1))
 
     def signature(self, person: Person, absent: Iterable[Person] = ()) -> Signature | None:
         """How *person* signs for it: themselves, else for one of those they stand in for; or not.
@@ -86,7 +84,7 @@ class CardTask(Frozen):
         return person.role.level == level and element in person.scope
 
 
-def waits_for(card: SpendCard) -> tuple[CardStep, int] | None:
+def waits_for(card: Card) -> tuple[CardStep, int] | None:
     """The step of people that *card* waits for, and its level.
 
     None for one that is final, provisional, or awaits the run after its remap.
@@ -96,7 +94,7 @@ def waits_for(card: SpendCard) -> tuple[CardStep, int] | None:
     return STEPS.get(card.status)
 
 
-def task_of(card: SpendCard, held: Holders) -> CardTask | None:
+def task_of(card: Card, held: Holders) -> CardTask | None:
     """Who owes the step of *card*; *held* says who holds each element (`people.holders`).
 
     Where only authors of what is to be decided hold the element, it goes to the level above.
@@ -145,7 +143,7 @@ class CardNotice(Frozen):
     number: int
 
 
-def notices(card: SpendCard, settings: CardSettings, now: datetime) -> tuple[CardNotice, ...]:
+def notices(card: Card, settings: CardSettings, now: datetime) -> tuple[CardNotice, ...]:
     """What is due to be told: of each kind the newest, and only what `told` has not noted.
 
     After days without a run the notices in between are not made up for.
@@ -165,18 +163,26 @@ def notices(card: SpendCard, settings: CardSettings, now: datetime) -> tuple[Car
 
 def told(card: SpendCard, made: Iterable[CardNotice], at: datetime) -> SpendCard:
     """*card* after some notices went out, so that none of them goes out again."""
-    reminded, escalated = card.reminded, card.escalated
-    for notice in made:
-        if notice.kind is CardNoticeKind.REMINDER:
-            reminded = max(reminded, notice.number)
-        else:
-            escalated = max(escalated, notice.number)
-    if (reminded, escalated) == (card.reminded, card.escalated):
-        return card
-    return card.changed(reminded=reminded, escalated=escalated, changed_at=at)
+    numbers = {notice.kind: notice.number for notice in sorted(made, key=lambda one: one.number)}
+    fields: dict[str, Any] = {}
+    if numbers.get(CardNoticeKind.REMINDER, 0) > card.reminded:
+        fields |= {"reminded": numbers[CardNoticeKind.REMINDER], "reminded_at": at}
+    if numbers.get(CardNoticeKind.ESCALATION, 0) > card.escalated:
+        fields |= {"escalated": numbers[CardNoticeKind.ESCALATION], "escalated_at": at}
+    return card.changed(**fields, changed_at=at) if fields else card
 
 
-def deadline(card: SpendCard, settings: CardSettings) -> datetime | None:
+def told_at(card: Card, at: datetime) -> tuple[CardNotice, ...]:
+    """The notices about *card* that the run of a moment has made."""
+    found = []
+    if card.reminded_at == at:
+        found.append(CardNotice(kind=CardNoticeKind.REMINDER, number=card.reminded))
+    if card.escalated_at == at:
+        found.append(CardNotice(kind=CardNoticeKind.ESCALATION, number=card.escalated))
+    return tuple(found)
+
+
+def deadline(card: Card, settings: CardSettings) -> datetime | None:
     """When the step of *card* goes up to another level for the first time; None where none waits."""
     if waits_for(card) is None or not settings.escalate_after:
         return None

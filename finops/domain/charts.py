@@ -195,11 +195,13 @@ def apply(
     *,
     first_month: int,
     planned: Mapping[str, int],
+    open_from: date = date.min,
 ) -> tuple[Chart | None, ChartReport]:
     """*chart* with *file* in force, and what that changes; as it was where anything is wrong.
 
     *planned* is what is approved for the year, in ticks by product. Days before the file's start
     stay as they were; steps after it stay in force, unless the file replaces the year (isOverride).
+    No product ends before *open_from*, the first day of the first open month, if it was alive then.
     Source: specification section 4.
     """
     year = FiscalYear(controls.year, first_month)
@@ -214,7 +216,12 @@ def apply(
         products=tuple(products[product_id] for product_id in sorted(products)),
     )
     conflicts = _two_parents(products, rows, file.labels)
-    errors = (*_year_errors(chart, controls, year), *file.errors, *conflicts)
+    errors = (
+        *_year_errors(chart, controls, year),
+        *_closed_errors(known, products, year, start, open_from),
+        *file.errors,
+        *conflicts,
+    )
     before = chart.annual(ENTERPRISE, year.last_day) if chart else 0
     report = ChartReport(
         controls=controls,
@@ -348,6 +355,40 @@ def _year_errors(chart: Chart | None, controls: Controls, year: FiscalYear) -> I
             f" of that from {year.start}; a year keeps the month it started in"
         )
         yield RowError(row=None, column=None, detail=detail)
+
+
+def _closed_errors(
+    known: Mapping[str, Product],
+    products: Mapping[str, Product],
+    year: FiscalYear,
+    start: date,
+    open_from: date,
+) -> Iterator[RowError]:
+    """Where a product that paid for something in closed months would not have been there."""
+    ended = [
+        product_id
+        for product_id, product in known.items()
+        if start < open_from
+        and any(
+            product.is_alive(day) and not products[product_id].is_alive(day)
+            for day in _steps(product, products[product_id], start, open_from)
+        )
+    ]
+    if ended:
+        more = f" and {len(ended) - 1} more" if len(ended) > 1 else ""
+        remedy = (
+            f"end products on {open_from} or later: isNew=false and startDate {open_from}"
+            if open_from < year.end
+            else f"all of {year.year} is closed: end products with the chart of a later year"
+        )
+        detail = f"{ended[0]}{more} would end on {start}, in a closed month; {remedy}"
+        yield RowError(row=None, column=None, detail=detail, value=str(start))
+
+
+def _steps(one: Product, other: Product, start: date, end: date) -> set[date]:
+    """The days from *start* to *end* on which it may change whether one of them is alive."""
+    days = (step.start for product in (one, other) for step in product.steps)
+    return {start, *(day for day in days if start <= day < end)}
 
 
 def _two_parents(

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 from pydantic import field_validator, model_validator
 
 from finops.domain.allocation import split
-from finops.domain.allocations import Part, Reason
+from finops.domain.allocations import Part, PartKind, Reason
 from finops.domain.charges import ChargeCategory
 from finops.domain.chart_files import Names
 from finops.domain.class_policies import ChargeClass
@@ -105,6 +105,15 @@ class ProductSum(NamedTuple):
     ticks: int
 
 
+class CreditPaid(NamedTuple):
+    """What a credit of the ledger pays of a month, in ticks; *version* is the credit's own by then."""
+
+    credit_id: str
+    month: str
+    ticks: int
+    version: int
+
+
 class Difference(NamedTuple):
     """An invoice whose parts are not its lines, in ticks."""
 
@@ -190,8 +199,9 @@ class Figures(Frozen):
     *bill* is what the ledger has of each invoice; *billed* the owners of the billed cost, AWS's
     credits among them (`credited`); *spend* those of another cost, where owners are charged by it.
     *booked* is what closed months and corrections before these have of the invoices corrected.
-    *discounts* (of the price book) and *credits* (of the ledger) are positive. *budgets* are of the
-    month, in *budget_currency*; only approved ones are here.
+    *discounts* (of the price book) and *credits* (of the ledger) are positive; *paid* says which
+    credits pay that, and what they pay of months before this one that no close has settled. *budgets*
+    are of the month, in *budget_currency*; only approved ones are here.
     """
 
     month: str
@@ -203,6 +213,7 @@ class Figures(Frozen):
     booked: tuple[InvoiceSum, ...] = ()
     discounts: tuple[ProductSum, ...] = ()
     credits: tuple[ProductSum, ...] = ()
+    paid: tuple[CreditPaid, ...] = ()
     budgets: tuple[tuple[str, int], ...] = ()
     budget_currency: str | None = None
     names: tuple[tuple[str, Names], ...] = ()
@@ -251,6 +262,13 @@ class Figures(Frozen):
         for one in given:
             sums[one.product_id, one.currency] += one.ticks
         return tuple(ProductSum(*of, sums[of]) for of in sorted(sums, key=order) if sums[of])
+
+    @field_validator("paid")
+    @classmethod
+    def _once_each(cls, given: tuple[CreditPaid, ...]) -> tuple[CreditPaid, ...]:
+        if len({one[:2] for one in given}) < len(given):
+            raise InvalidError("a credit pays of a month once; add up what it pays")
+        return tuple(sorted(given))
 
     @field_validator("budgets", "names", "cost_centres")
     @classmethod
@@ -370,15 +388,23 @@ def _allotment(key: Key, ticks: int, discount: int) -> Allotment:
     return Allotment._make((*key, ticks, discount))
 
 
+def is_of_policy(part: Part) -> bool:
+    """Whether a class policy gave *part* to a product."""
+    return part.kind == PartKind.POLICY and part.product_id is not None
+
+
 def allotted(parts: Iterable[Part]) -> Allotments:
-    """What the parts of an allocation come to; AWS's credits are in none of them (`credited`)."""
+    """What the parts of an allocation come to; AWS's credits are in none of them (`credited`).
+
+    What a policy gave a product is of no account: every product would have a row for each one.
+    """
     return summed(
         Allotment(
             payer=part.payer,
             currency=part.currency,
             invoice_id=part.invoice_id,
             issuer=part.issuer,
-            account=part.account,
+            account=None if is_of_policy(part) else part.account,
             charge_category=part.charge_category,
             charge_class=part.charge_class,
             product_id=part.product_id,
@@ -399,6 +425,14 @@ _NEARNESS: Sequence[tuple[str, ...]] = (
 )
 
 
+# What a discount shares with the charges that it was taken off.
+_ALIKE = (
+    *("payer", "currency", "invoice_id", "issuer"),
+    *("account", "charge_category", "charge_class"),
+)
+_Owner = tuple[str | None, str | None]  # a product; or none, and why
+
+
 def credited(given: Iterable[Allotment], charged: Iterable[Allotment]) -> Allotments:
     """What AWS credited to accounts (*given*, negative), by who is *charged* for them.
 
@@ -406,33 +440,79 @@ def credited(given: Iterable[Allotment], charged: Iterable[Allotment]) -> Allotm
     account, then of the invoice, then of the payer's bill. Σ parts = whole for every credit. A
     credit on a bill that costs nobody anything is nobody's.
     """
-    pays: defaultdict[Key, Counter[tuple[str | None, str | None]]] = defaultdict(Counter)
-    for one in charged:
-        for level in _NEARNESS:
-            pays[likeness(level, one)][one.product_id, one.reason] += one.ticks
+    pays = _payments(charged, _NEARNESS)
+    return summed(
+        credit._replace(
+            charge_class=None,
+            charge_category=CREDIT,
+            product_id=product,
+            reason=reason,
+            ticks=ticks,
+        )
+        for credit in summed(given)
+        for (product, reason), ticks in _split(credit.ticks, _nearest(pays, credit)).items()
+    )
+
+
+def discounted(given: Iterable[Allotment], charged: Iterable[Allotment]) -> Allotments:
+    """What AWS took off of an account's charges of one kind (*given*: discounts, and no ticks), by
+    who is *charged* for them.
+
+    In proportion to what they pay of these charges. Where the bill has discounts as lines of their
+    own, these charges are the discounts: less than nothing, and all of it taken off. Where nobody
+    pays anything of them any more, as for a credit. Σ parts = whole for every discount.
+    """
+    listed = tuple(charged)
+    pays = _payments(listed, (_ALIKE, *_NEARNESS))
     found: list[Allotment] = []
-    for credit in summed(given):
-        weights: dict[tuple[str | None, str | None], int] = {}
-        for level in _NEARNESS:
-            sums = pays.get(likeness(level, credit), Counter())
-            weights = {owner: ticks for owner, ticks in sums.items() if ticks > 0}
-            if weights:
-                break
-        else:
-            weights = {(None, Reason.NO_SHARE.value): 1}
-        owners = {_owner(*owner): owner for owner in weights}
-        parts = split(credit.ticks, {_owner(*owner): weight for owner, weight in weights.items()})
+    for one in summed(given):
+        if not pays.get(likeness(_ALIKE, one)):
+            one = _of_no_account(one, pays)
+        alike = pays.get(likeness(_ALIKE, one), Counter())
+        sign = -1 if alike.total() < 0 else 1
+        weights = _above_zero({owner: sign * ticks for owner, ticks in alike.items()})
+        parts = _split(one.discount, weights or _nearest(pays, one))
         found += [
-            credit._replace(
-                charge_class=None,
-                charge_category=CREDIT,
-                product_id=owners[name][0],
-                reason=owners[name][1],
-                ticks=ticks,
-            )
-            for name, ticks in parts.items()
+            one._replace(product_id=product, reason=reason, discount=discount)
+            for (product, reason), discount in parts.items()
         ]
     return summed(found)
+
+
+def _of_no_account(one: Allotment, pays: Mapping[Key, Counter[_Owner]]) -> Allotment:
+    """*one* as of no account, where charges like it are: a policy gave them away."""
+    other = one._replace(account=None)
+    return other if pays.get(likeness(_ALIKE, other)) else one
+
+
+def _payments(
+    charged: Iterable[Allotment], levels: Iterable[Sequence[str]]
+) -> Mapping[Key, Counter[_Owner]]:
+    """What owners pay of all that is alike in what each level names."""
+    listed = tuple(levels)
+    pays: defaultdict[Key, Counter[_Owner]] = defaultdict(Counter)
+    for one in charged:
+        for level in listed:
+            pays[likeness(level, one)][one.product_id, one.reason] += one.ticks
+    return pays
+
+
+def _nearest(pays: Mapping[Key, Counter[_Owner]], one: Allotment) -> dict[_Owner, int]:
+    """What owners pay of what is nearest to *one*; all of it is nobody's, where no owner pays."""
+    for level in _NEARNESS:
+        if weights := _above_zero(pays.get(likeness(level, one), {})):
+            return weights
+    return {(None, Reason.NO_SHARE.value): 1}
+
+
+def _above_zero(sums: Mapping[_Owner, int]) -> dict[_Owner, int]:
+    return {owner: ticks for owner, ticks in sums.items() if ticks > 0}
+
+
+def _split(ticks: int, weights: Mapping[_Owner, int]) -> dict[_Owner, int]:
+    owners = {_owner(*owner): owner for owner in weights}
+    parts = split(ticks, {_owner(*owner): weight for owner, weight in weights.items()})
+    return {owners[name]: part for name, part in parts.items()}
 
 
 def _owner(product_id: str | None, reason: str | None) -> str:

@@ -8,6 +8,7 @@ section 11; the columns are documented in `docs/files.md`.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -84,6 +85,15 @@ class FileSeal(Frozen):
     size: int
     rows: int
     totals: tuple[FileTotal, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What the file is called.
+
+        >>> FileSeal(kind=FileKind.FPA, unit="retail", sha256="9f", size=0, rows=0).name
+        'PlanningAndAnalysis.retail.csv'
+        """
+        return f"{self.kind.value}{'' if self.unit is None else f'.{self.unit}'}.csv"
 
 
 class CloseFile(NamedTuple):
@@ -300,15 +310,18 @@ def _owner(figures: Figures, key: Key) -> dict[str, Cell]:
 def _reported(
     figures: Figures, cells: Mapping[str | None, Mapping[Key, Counter[str]]]
 ) -> dict[Key, dict[str, Cell]]:
-    """The net of every row in the reporting currency, at the rates of the close, as one column."""
+    """The net of every row in the reporting currency, at the rates of the close, as one column.
+
+    A bill that names no currency is in that of budgets.
+    """
     into = figures.reporting_currency
     if into is None:
         return {}
-    rates = {one.currency: one.rate for one in figures.rates} | {into: 1}
+    rates = {one.currency: one.rate for one in figures.rates} | {into: Decimal(1)}
     converted: dict[Key, int] = {
-        (currency, *key): to_ticks(EXACT.multiply(from_ticks(row.total()), rates[currency]))
+        (currency, *key): to_ticks(EXACT.multiply(from_ticks(row.total()), rate))
         for currency, rows in cells.items()
-        if currency in rates
+        if (rate := rates.get(currency or figures.budget_currency or "")) is not None
         for key, row in rows.items()
     }
     places = digits(into)
@@ -334,6 +347,7 @@ def journal(figures: Figures, payable: Sequence[Row], planning: Sequence[Row]) -
 
     Debits and credits are equal in every currency. What lies between planning's net and what is paid
     stands on accounts of its own (`JournalAccounts`); the cents that they differ by are rounding.
+    Raises ArithmeticError where they are more than rounding can be.
     """
     accounts, centres = figures.accounts, dict(figures.cost_centres)
     books: defaultdict[str | None, Counter[_Entry]] = defaultdict(Counter)
@@ -357,13 +371,18 @@ def journal(figures: Figures, payable: Sequence[Row], planning: Sequence[Row]) -
         )
         book[owed] -= _units(row, "net")
         book[_Entry(None, accounts.aws_credits, None)] += _units(row, "aws_credits")
-    for currency, ticks in _amortized(figures).items():
+    amortized = _amortized(figures)
+    for currency in {currency for currency, _ in amortized}:
+        ticks = amortized[currency, True] + amortized[currency, False]
         books[currency][_Entry(None, accounts.amortization, None)] -= rounded(
             ticks, digits(currency)
         )
     found: list[Row] = []
     for currency in sorted(books, key=lambda one: order((one,))):
         book, places = books[currency], digits(currency)
+        invoices = {_paid(row) for row in payable if row["currency"] == currency}
+        # Of each invoice two columns are rounded, of planning three, and what is amortized once.
+        _must_be_rounding("the journal", book.total(), 2 * len(invoices) + 4)
         book[_Entry(None, accounts.rounding, None)] -= book.total()
         for entry in sorted(book, key=order):
             if cents := book[entry]:
@@ -380,14 +399,17 @@ def journal(figures: Figures, payable: Sequence[Row], planning: Sequence[Row]) -
     return found
 
 
-def _amortized(figures: Figures) -> Counter[str | None]:
-    """What owners are charged beyond what is billed, in ticks: the same, as billed cost is."""
-    found: Counter[str | None] = Counter()
+def _amortized(figures: Figures) -> Counter[tuple[str | None, bool]]:
+    """What is charged beyond what is billed, in ticks by currency: to owners (True), and to nobody.
+
+    The same, where owners are charged by billed cost.
+    """
+    found: Counter[tuple[str | None, bool]] = Counter()
     for one in (*figures.charged, *(each.of for each in figures.charged_corrections)):
-        found[one.currency] += one.ticks
+        found[one.currency, one.product_id is not None] += one.ticks
     for _, one in _every(figures):
         if not one.is_credit:
-            found[one.currency] -= one.ticks
+            found[one.currency, one.product_id is not None] -= one.ticks
     return found
 
 
@@ -397,7 +419,8 @@ def _amortized(figures: Figures) -> Counter[str | None]:
 def reconciliation(figures: Figures, payable: Sequence[Row], planning: Sequence[Row]) -> list[Row]:
     """From the bill to what is paid and what is accrued, every difference by its name, to the tick.
 
-    Each section has a Start, its Differences and an End that is their sum.
+    Each section has a Start, its Differences and an End that is their sum. Raises ArithmeticError
+    where what is left to rounding is more than that can be.
     """
     return [*_bill_to_ap(figures, payable), *_ap_to_fpa(figures, payable, planning)]
 
@@ -416,15 +439,16 @@ def _bill_to_ap(figures: Figures, payable: Sequence[Row]) -> Iterator[Row]:
             charges[paid] -= part.ticks
     nets: Counter[_Paid] = Counter()
     for row in payable:
-        invoice = Invoice(str(row["payer"]), _text(row["currency"]), _text(row["aws_invoice"]))
-        nets[_Paid(_text(row["original_period"]), invoice)] += _ticks(row, "net")
+        nets[_paid(row)] += _ticks(row, "net")
     for paid in sorted(charges, key=lambda paid: order((paid.original_period, *paid.invoice))):
         original, invoice = paid
+        rest = nets[paid] - charges[paid] - by_aws[paid]
+        _must_be_rounding("accounts payable", rest, _coin(invoice.currency))
         start = "Bill lines" if original is None else f"{CORRECTION}s of closed months"
         ticks = (
             (start, LineKind.START, charges[paid]),
             ("AWS credits", LineKind.DIFFERENCE, by_aws[paid]),
-            ("Rounding", LineKind.DIFFERENCE, nets[paid] - charges[paid] - by_aws[paid]),
+            ("Rounding", LineKind.DIFFERENCE, rest),
             ("AP", LineKind.END, nets[paid]),
         )
         for line, kind, amount in ticks:
@@ -447,24 +471,30 @@ def _ap_to_fpa(figures: Figures, payable: Sequence[Row], planning: Sequence[Row]
         every = [one for _, one in _every(figures) if one.currency == currency]
         exact = sum(one.ticks for one in every)
         by_aws = sum(one.ticks for one in every if one.is_credit)
+        to_nobody = sum(one.ticks for one in every if one.is_credit and one.product_id is None)
         discounts = sum(one.ticks for one in figures.discounts if one.currency == currency)
         uses = sum(one.ticks for one in figures.credits if one.currency == currency)
         differences = {
             "Rounding of AP": exact - paid,
-            "AWS credits, which owners are not charged with": -by_aws,
-            "Amortization of commitments": amortized[currency],
+            "AWS credits, which owners are not charged with": to_nobody - by_aws,
+            **_named(f"{UNALLOCATED}: AWS credits", -to_nobody),
+            "Amortization of commitments": amortized[currency, True],
+            **_named(f"{UNALLOCATED}: charged beyond what is billed", amortized[currency, False]),
             "Discounts of the price book": -discounts,
             "Ledger credits": -uses,
         }
         rest = accrued - paid - sum(differences.values())
-        yield from _chain(
+        _must_be_rounding("planning", rest, _coin(currency))
+        for line in _chain(
             Section.AP_TO_FPA,
             ("AP", paid),
             differences | {"Rounding of FP&A": rest},
             ("FP&A", accrued),
             currency,
             figures.month,
-        )
+        ):
+            is_nobodys = str(line["line"]).startswith(UNALLOCATED)
+            yield {**line, "detail": figures.waived_unallocated} if is_nobodys else line
         apart: Counter[str] = Counter()
         for row in rows:
             if (original := row["original_period"]) is not None:
@@ -490,6 +520,30 @@ def _ap_to_fpa(figures: Figures, payable: Sequence[Row], planning: Sequence[Row]
             currency,
             figures.month,
         )
+
+
+def _named(line: str, ticks: int) -> dict[str, int]:
+    """A difference that is told only where it is one."""
+    return {line: ticks} if ticks else {}
+
+
+def _must_be_rounding(what: str, rest: int, most: int) -> None:
+    """Raises ArithmeticError for a *rest* that no rounding leaves: then a figure has no name."""
+    if abs(rest) > most:
+        raise ArithmeticError(
+            f"{rest} are left in {what} that no difference names, and rounding leaves {most} at most"
+        )
+
+
+def _coin(currency: str | None) -> int:
+    """The smallest coin of *currency* in ticks."""
+    return int(10 ** (MOST_DIGITS - digits(currency)))
+
+
+def _paid(row: Row) -> _Paid:
+    """The invoice that a row of accounts payable is of."""
+    invoice = Invoice(str(row["payer"]), _text(row["currency"]), _text(row["aws_invoice"]))
+    return _Paid(_text(row["original_period"]), invoice)
 
 
 def _chain(

@@ -7,7 +7,7 @@ is a correction of the open month (`corrections`). Source: specification section
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, Self
 
@@ -15,7 +15,14 @@ from pydantic import field_validator
 
 from finops.domain.audit import reason as kept_reason
 from finops.domain.bills import Bill
-from finops.domain.close_figures import Allotment, Header, InvoiceSum, by_payer, differences
+from finops.domain.close_figures import (
+    Allotment,
+    ExchangeRate,
+    Header,
+    InvoiceSum,
+    by_payer,
+    differences,
+)
 from finops.domain.close_files import FileSeal
 from finops.domain.column_plans import ColumnPlan
 from finops.domain.delegations import Signature
@@ -67,6 +74,7 @@ class CloseCommand(StrEnum):
     SET_HEADERS = "SetHeaders"
     WAIVE = "Waive"
     WITHDRAW_WAIVER = "WithdrawWaiver"
+    BOOK_CORRECTIONS = "BookCorrections"
     BEGIN = "Begin"
     ABANDON = "Abandon"
     COMPLETE = "Complete"
@@ -77,6 +85,7 @@ TRANSITIONS: Mapping[tuple[CloseStatus, CloseCommand], CloseStatus] = {
     (CloseStatus.PREPARING, CloseCommand.SET_HEADERS): CloseStatus.PREPARING,
     (CloseStatus.PREPARING, CloseCommand.WAIVE): CloseStatus.PREPARING,
     (CloseStatus.PREPARING, CloseCommand.WITHDRAW_WAIVER): CloseStatus.PREPARING,
+    (CloseStatus.PREPARING, CloseCommand.BOOK_CORRECTIONS): CloseStatus.PREPARING,
     (CloseStatus.PREPARING, CloseCommand.BEGIN): CloseStatus.CLOSING,
     (CloseStatus.CLOSING, CloseCommand.ABANDON): CloseStatus.PREPARING,
     (CloseStatus.CLOSING, CloseCommand.COMPLETE): CloseStatus.CLOSED,
@@ -127,10 +136,32 @@ class Snapshot(Frozen):
     loads: tuple[tuple[str, str], ...] = ()
 
 
+class BookedCorrections(Frozen):
+    """Corrections of a closed month that an open one took over: where they are kept, and what of.
+
+    *runs* are the allocations, by payer, that told of the change. *net* is what they come to for the
+    invoices, in ticks by currency; sums that cancel each other out are there too.
+    """
+
+    original_period: str
+    key: str
+    sha256: str
+    runs: tuple[tuple[str, str], ...]
+    net: tuple[tuple[str | None, int], ...]
+    at: datetime
+
+    @field_validator("original_period")
+    @classmethod
+    def _is_a_month(cls, month: str) -> str:
+        return str(BillingPeriod(month))
+
+
 class MonthClose(Entity):
     """The close of a month.
 
     *lines*, *plans* and *snapshot* are those of the moment that it began; *files* are what it wrote.
+    *corrections* are of months before it, in the order in which they were booked. *attempt* is the
+    version that the close was asked for at, which is what its run is known by.
     """
 
     month: str
@@ -141,7 +172,9 @@ class MonthClose(Entity):
     plans: tuple[ColumnPlan, ...] = ()
     snapshot: Snapshot | None = None
     files: tuple[FileSeal, ...] = ()
+    corrections: tuple[BookedCorrections, ...] = ()
     closed_by: Signature | None = None
+    attempt: int | None = None
     begun_at: datetime | None = None
     closed_at: datetime | None = None
     abandoned: str | None = None  # why the last attempt ended
@@ -165,6 +198,16 @@ class MonthClose(Entity):
     @property
     def is_closed(self) -> bool:
         return self.status is CloseStatus.CLOSED
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether its figures are taken down: a rule that comes now is for later months."""
+        return self.status is not CloseStatus.PREPARING
+
+    @property
+    def asked_at(self) -> int:
+        """The version that it is asked to be closed at: of a close that has begun, its attempt."""
+        return self.version if self.attempt is None else self.attempt
 
     @property
     def allowed(self) -> tuple[CloseCommand, ...]:
@@ -252,6 +295,22 @@ class MonthClose(Entity):
             raise ConflictError(f"{check} is not waived", current=self)
         return self.changed(status=status, waivers=kept, changed_at=at)
 
+    def with_corrections(self, booked: BookedCorrections, at: datetime) -> Self:
+        """This close with corrections of a month before it, beside those that it has.
+
+        Booked twice they are booked once. Raises ConflictError once the close has begun, and
+        InvalidError for a month that is not before it.
+        """
+        if booked in self.corrections:
+            return self
+        status = self._after(CloseCommand.BOOK_CORRECTIONS)
+        if booked.original_period >= self.month:
+            raise InvalidError(
+                f"{booked.original_period} is not before {self.month}: corrections are booked in a "
+                "later month than their own"
+            )
+        return self.changed(status=status, corrections=(*self.corrections, booked), changed_at=at)
+
     # -- the close -------------------------------------------------------------------------------
 
     def must_close(
@@ -281,12 +340,7 @@ class MonthClose(Entity):
             raise ConflictError(
                 f"{month} cannot be closed yet: {told}", lines=tuple(line.kept for line in lines)
             )
-        waivers = [line.waiver for line in lines if line.status is CheckStatus.WAIVED]
-        for waiver in waivers:
-            if waiver is not None and (same := by.names & waiver.signature.names):
-                raise ForbiddenError(
-                    f"{min(same)} waived {waiver.check}; somebody else closes the month"
-                )
+        must_not_have_waived(lines, by)
         return lines
 
     def begun(
@@ -298,6 +352,7 @@ class MonthClose(Entity):
         by: Signature,
         at: datetime,
         last_closed: str | None,
+        attempt: int | None = None,
     ) -> Self:
         """This close while its files are written from *snapshot*. See `must_close`.
 
@@ -313,20 +368,26 @@ class MonthClose(Entity):
             plans=tuple(sorted(plans, key=lambda plan: plan.kind)),
             snapshot=snapshot,
             closed_by=by,
+            attempt=self.asked_at if attempt is None else attempt,
             begun_at=at,
             abandoned=None,
             changed_at=at,
         )
 
     def given_up(self, reason: str | None, at: datetime) -> Self:
-        """This close in preparation again, nothing closed; what was written is nobody's to read."""
+        """This close in preparation again, nothing closed; what was written is nobody's to read.
+
+        One that could not even begin only says why.
+        """
+        status = self.status
         return self.changed(
-            status=self._after(CloseCommand.ABANDON),
+            status=status if status is CloseStatus.PREPARING else self._after(CloseCommand.ABANDON),
             abandoned=kept_reason(reason, needed=True),
             lines=(),
             plans=(),
             snapshot=None,
             closed_by=None,
+            attempt=None,
             begun_at=None,
             changed_at=at,
         )
@@ -357,6 +418,16 @@ class MonthClose(Entity):
         return status
 
 
+def must_not_have_waived(lines: Iterable[CheckLine], by: Signature) -> None:
+    """Closing approves the waivers. Raises ForbiddenError where *by* signed one of them, or acts for
+    who did.
+    """
+    for line in lines:
+        signed = line.waiver.signature.names if line.waiver else frozenset()
+        if line.status is CheckStatus.WAIVED and (same := by.names & signed):
+            raise ForbiddenError(f"{min(same)} waived {line.check}; somebody else closes the month")
+
+
 def _mark(finding: str) -> str:
     """What a waiver knows a finding by; a close may have thousands."""
     return hashlib.sha256(finding.encode()).hexdigest()[:16]
@@ -369,24 +440,36 @@ def _listed(commands: Iterable[CloseCommand]) -> str:
 # What is wrong ------------------------------------------------------------------------------------
 
 
-class CardStanding(NamedTuple):
-    """Where the card of a product's week stands; None: it spent something and has no card yet."""
+class WeekStanding(NamedTuple):
+    """Where the card of a product's week stands, and what it comes to, in ticks.
+
+    No status: the week spent something and has no card yet. *waiting* is what the newest bill says of
+    the week and no card has, of whatever week it is: it was signed before, or nobody looked since.
+    """
 
     key: CardKey
     status: CardStatus | None
+    ticks: int
+    waiting: int = 0
 
 
 def bill_findings(month: str, payers: Iterable[str], bills: Iterable[Bill]) -> tuple[str, ...]:
     """Whose bill is not final, or not there: *payers* are all that are expected to send one.
 
-    Where AWS gives no invoice ids, a financial admin says so by waiving the line.
+    Where AWS gives no invoice ids, a financial admin says so by waiving the line: of the bill as it
+    is, and so what it comes to is told.
     """
     known = {one.billing_account_id: one for one in bills if one.billing_period == month}
     found = [f"payer {payer} has no bill of {month}" for payer in set(payers) if payer not in known]
     for payer, bill in known.items():
         if not bill.is_final:
             lines = sum(total.lines_without_invoice for total in bill.totals)
-            found.append(f"the bill of payer {payer} has {lines:,} lines without an invoice id")
+            sums = " and ".join(
+                _money(total.costs.billed_cost, total.billing_currency) for total in bill.totals
+            )
+            found.append(
+                f"the bill of payer {payer}, {sums}, has {lines:,} lines without an invoice id"
+            )
     return tuple(sorted(found))
 
 
@@ -400,39 +483,65 @@ def invoice_findings(bill: Iterable[InvoiceSum], billed: Iterable[Allotment]) ->
     )
 
 
-def unallocated_findings(charged: Iterable[Allotment]) -> tuple[str, ...]:
-    """What nobody owns, by payer, account and reason; sums that cancel each other out are there too."""
-    sums: Counter[tuple[str, str | None, str | None, str | None]] = Counter()
-    for one in charged:
+def unallocated_findings(
+    charged: Iterable[Allotment], billed: Iterable[Allotment]
+) -> tuple[str, ...]:
+    """What nobody owns, by payer, account and reason: of what owners are *charged* with, then of what
+    is *billed* where that is something else, and of what AWS credited.
+
+    Sums of several accounts that cancel each other out are there too.
+    """
+    invoices = list(billed)
+    owed = _of_nobody(one for one in charged if not one.is_credit)
+    paid = _of_nobody(one for one in invoices if not one.is_credit)
+    credited = _of_nobody(one for one in invoices if one.is_credit)
+    return (
+        *_told(owed, "has no owner"),
+        *_told(
+            {key: ticks for key, ticks in paid.items() if owed.get(key) != ticks},
+            "is billed and has no owner",
+        ),
+        *_told(credited, "is credited by AWS and has no owner"),
+    )
+
+
+_Nobodys = tuple[str, str | None, str | None, str | None]  # payer, currency, account, and why
+
+
+def _of_nobody(given: Iterable[Allotment]) -> dict[_Nobodys, int]:
+    sums: Counter[_Nobodys] = Counter()
+    for one in given:
         if one.product_id is None:
             sums[one.payer, one.currency, one.account, one.reason] += one.ticks
-    return tuple(
+    return {key: sums[key] for key in sorted(sums, key=order) if sums[key]}
+
+
+def _told(sums: Mapping[_Nobodys, int], how: str) -> Iterable[str]:
+    return (
         f"{_money(ticks, currency)} of {f'account {account}' if account else 'no account'} "
-        f"(payer {payer}) has no owner: {reason or 'no reason given'}"
-        for (payer, currency, account, reason), ticks in sorted(
-            sums.items(), key=lambda item: order(item[0])
-        )
-        if ticks
+        f"(payer {payer}) {how}: {reason or 'no reason given'}"
+        for (payer, currency, account, reason), ticks in sums.items()
     )
 
 
-def card_findings(cards: Iterable[CardStanding]) -> tuple[str, ...]:
-    """Which cards of the month nobody has signed to the end, or nobody has made."""
-    waiting = [one for one in cards if one.status not in FINAL]
-    return tuple(
-        f"{one.key.product_id}: the card of {one.key.start}"
-        f"{f' in {one.key.currency}' if one.key.currency else ''} is "
-        f"{'not made' if one.status is None else one.status}"
-        for one in sorted(
-            waiting, key=lambda one: (one.key.product_id, one.key.start, str(one.key))
-        )
-    )
+def card_findings(weeks: Iterable[WeekStanding]) -> tuple[str, ...]:
+    """Which cards of the month nobody has signed or made, and what of its weeks is on no card."""
+    found = []
+    for one in sorted(weeks, key=lambda one: (one.key.product_id, one.key.start, str(one.key))):
+        whose, currency = f"{one.key.product_id}: the card of {one.key.start}", one.key.currency
+        if one.status not in FINAL:
+            status = "not made" if one.status is None else one.status
+            found.append(f"{whose}, {_money(one.ticks, currency)}, is {status}")
+        if one.waiting:
+            lacking = _money(one.waiting, currency)
+            found.append(f"{whose} lacks {lacking}, which no other card has yet")
+    return tuple(found)
 
 
 def share_findings(
     charged: Mapping[str, Iterable[date]], shares: Mapping[str, AccountShares]
 ) -> tuple[str, ...]:
-    """Which accounts nobody has split, on how many of the days that they are *charged* for."""
+    """Which accounts nobody has split, on which of the days that they are *charged* for."""
     found = []
     for account, days in sorted(charged.items()):
         of = shares.get(account)
@@ -440,9 +549,20 @@ def share_findings(
         if bare:
             found.append(
                 f"account {account} has no share in force on {len(bare)} "
-                f"{'day' if len(bare) == 1 else 'days'}, the first {bare[0]}"
+                f"{'day' if len(bare) == 1 else 'days'}: {_spans(bare)}"
             )
     return tuple(found)
+
+
+def _spans(days: Iterable[date]) -> str:
+    """Some days in order, those that follow each other as one."""
+    spans: list[tuple[date, date]] = []
+    for day in days:
+        if spans and spans[-1][1] + timedelta(1) == day:
+            spans[-1] = spans[-1][0], day
+        else:
+            spans.append((day, day))
+    return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in spans)
 
 
 def header_findings(close: MonthClose, billed: Iterable[Allotment]) -> tuple[str, ...]:
@@ -464,6 +584,20 @@ def header_findings(close: MonthClose, billed: Iterable[Allotment]) -> tuple[str
             unnamed = sorted(invoices[payer, unit] - set(header.invoices))
             found += [f"{whose}: invoice {one} of the bill is not named" for one in unnamed]
     return tuple(found)
+
+
+def rate_findings(
+    currencies: Iterable[str | None], rates: Iterable[ExchangeRate], into: str | None
+) -> tuple[str, ...]:
+    """Which *currencies* have no rate *into* the reporting currency, where there is one."""
+    known = {one.currency for one in rates}
+    bare = sorted({one for one in currencies if one not in (None, into)} - known, key=str)
+    if into is None:
+        return ()
+    return tuple(
+        f"{one} has no exchange rate to {into}: the rows in {one} have no net in {into}"
+        for one in bare
+    )
 
 
 def proposed_headers(billed: Iterable[Allotment]) -> tuple[Header, ...]:
@@ -511,6 +645,12 @@ def findings(
 def closed_before(closes: Iterable[MonthClose]) -> date:
     """The first day that is open: all months before it are closed. `date.min` while none is."""
     ends = [BillingPeriod(one.month).end for one in closes if one.is_closed]
+    return max(ends, default=date.min)
+
+
+def frozen_before(closes: Iterable[MonthClose]) -> date:
+    """The first day that a change of rules may reach: months before it are closed, or being closed."""
+    ends = [BillingPeriod(one.month).end for one in closes if one.is_frozen]
     return max(ends, default=date.min)
 
 

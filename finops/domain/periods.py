@@ -64,6 +64,15 @@ class BillingPeriod(str):
     def period(self) -> Period:
         return Period(self.start, self.end)
 
+    @property
+    def before(self) -> Self:
+        """The month before.
+
+        >>> BillingPeriod("2026-01").before
+        '2025-12'
+        """
+        return self.of(self.start - timedelta(1))
+
 
 def usage_day(start: datetime) -> date:
     """The day a charge belongs to: that of its start, in UTC; its end is exclusive."""
@@ -104,25 +113,6 @@ def billed_period(month: BillingPeriod, day: date) -> Period:
 def is_last_of_month(period: Period) -> bool:
     """Whether no other business week of its month comes after *period*."""
     return period.end.day == 1
-
-
-def due_periods(last: datetime, at: datetime) -> list[Period]:
-    """The business weeks that ended after the run at *last* and by the one at *at*, in order.
-
-    On a Monday after a week that a month ended in, there are two:
-
-    >>> mondays = [datetime(2026, 9, day, 6, tzinfo=UTC) for day in (7, 14)]
-    >>> [(p.start.day, p.days) for p in due_periods(mondays[0] - timedelta(7), mondays[0])]
-    [(30, 2), (1, 5)]
-    >>> [(p.start.day, p.days) for p in due_periods(*mondays)]
-    [(6, 7)]
-    """
-    found = []
-    period = spend_period(usage_day(last))
-    while period.has_ended(at):
-        found.append(period)
-        period = spend_period(period.end)
-    return found
 
 
 def label(period: Period) -> str:

@@ -31,6 +31,35 @@ def preview(preview_id: str, name: str) -> str:
     return f"previews/{preview_id}/{name}"
 
 
+def card_document(product: str, start: str, digest: str) -> str:
+    """The lines of a card that has too many to be kept with it."""
+    return f"cards/{quoted(product)}/{start}/{digest}.json.gz"
+
+
+def close_snapshot(month: str, sha256: str) -> str:
+    """The figures that a month is closed with, in the bucket of closes."""
+    return f"snapshots/{month}/{sha256}.json.gz"
+
+
+def close_seals(month: str, sha256: str) -> str:
+    """What the files of a close are known by, while nobody sees them yet."""
+    return f"seals/{month}/{sha256}.json"
+
+
+def close_file(month: str, name: str, sha256: str) -> str:
+    """A file of a close by its content: what another attempt wrote is another object.
+
+    >>> close_file("2026-08", "Journal.csv", "9f86d0")
+    'files/2026-08/9f86d0/Journal.csv'
+    """
+    return f"files/{month}/{sha256}/{quoted(name)}"
+
+
+def close_corrections(month: str, sha256: str) -> str:
+    """What later bills change of a closed month, as an open one has booked it."""
+    return f"corrections/{month}/{sha256}.json.gz"
+
+
 def account_folder(account: str | None) -> str:
     """The part of a generation that holds one account; charges of no account have their own.
 

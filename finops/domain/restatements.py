@@ -36,7 +36,7 @@ def restated(
     cards: Iterable[SpendCard],
     latest: Mapping[date, Spend],
     *,
-    cause: Cause,
+    cause: Cause | Mapping[date, Cause],
     closed_before: date = date.min,
     by: str,
     at: datetime,
@@ -48,7 +48,7 @@ def restated(
     earliest open card of a later week. A disputed card whose remap the run knows is opened again;
     what frozen cards have of its week by then, it takes off itself. Differences between lines that
     come to nothing in all move no money, and make no adjustment. No card of a month before
-    *closed_before* ever changes.
+    *closed_before* ever changes. *cause* is one, or by week where it is not the bill.
 
     The same once more changes nothing. Raises InvalidError for cards of several products or
     currencies, and for two of one week.
@@ -78,7 +78,8 @@ def restated(
         if start in latest and start not in moving:
             lines = added(latest[start].lines, less=(*after[start].lines, *_about(start, items)))
             if total(lines):
-                waiting.append(_adjustment(start, latest[start], lines, cause, at))
+                why = cause if isinstance(cause, Cause) else cause.get(start, Cause.BILL)
+                waiting.append(_adjustment(start, latest[start], lines, why, at))
     adjustments, corrections = apart(waiting, closed_before)
     due: list[Adjustment] = []
     for one in adjustments:

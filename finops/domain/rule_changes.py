@@ -31,7 +31,7 @@ class Ground(NamedTuple):
     No split, claim or rule starts before *open_from*, the first day of the first open month;
     *first_month* is that of the fiscal year. *accounts* are all that were ever seen, *payers* all
     that ever paid for one; *joined* says when accounts joined the organization, *sees* which
-    products whoever makes it may know of.
+    products whoever makes it may know of: of others nothing is said, not even that there is none.
     """
 
     by: str
@@ -46,12 +46,12 @@ class Ground(NamedTuple):
     sees: Callable[[str], bool] = everything
 
     def can_pay(self, product_id: str, on: date) -> bool:
-        """Whether *product_id* is alive on a day, or begins later."""
-        return missing(self.products, product_id, on) not in (Reason.NO_PRODUCT, Reason.ENDED)
+        """Whether *product_id* is alive on a day, or begins later, as far as *sees* goes."""
+        return self._never(product_id, on) is None
 
     def must_pay(self, product_id: str, on: date) -> None:
         """Raises InvalidError where *product_id* is none that can pay for anything from *on* on."""
-        reason = missing(self.products, product_id, on)
+        reason = self._never(product_id, on)
         if reason is Reason.NO_PRODUCT:
             raise InvalidError(
                 f"there is no product {product_id}; finops chart show lists them, and a share is "
@@ -61,6 +61,23 @@ class Ground(NamedTuple):
             raise InvalidError(
                 f"{product_id} has ended before {on}; choose a product that is alive"
             )
+
+    def must_claim(self, workload: Workload, on: date) -> None:
+        """Raises InvalidError where nobody could pay for what *workload* claims from *on* on."""
+        product = workload.product_id
+        reason = self._never(product, on)
+        if reason is None:
+            return
+        what = f"has ended before {on}" if reason is Reason.ENDED else "is in no chart of accounts"
+        raise InvalidError(
+            f"{product} {what}, so {workload.name} claims nothing for it; claim for a workload of a "
+            "product that is alive (finops workloads lists them)"
+        )
+
+    def _never(self, product_id: str, on: date) -> Reason | None:
+        """Why *product_id* pays for nothing from a day on."""
+        reason = missing(self.products, product_id, on) if self.sees(product_id) else None
+        return reason if reason in (Reason.NO_PRODUCT, Reason.ENDED) else None
 
     def must_know(self, account_id: str) -> None:
         """Raises NotFoundError for an account that nobody has seen."""
@@ -182,7 +199,7 @@ class ClaimResources(Frozen):
             at=ground.at,
             sees=ground.sees,
         )
-        ground.must_pay(workload.product_id, after.claims[-1].start)
+        ground.must_claim(workload, after.claims[-1].start)
         return after
 
     def applied(self, rules: Rules, ground: Ground) -> Rules:
@@ -251,7 +268,7 @@ class AddClaimRule(Frozen):
                 "finops accounts check looks for new ones"
             )
         workload = ground.workload(self.workload_id)
-        ground.must_pay(workload.product_id, self.start)
+        ground.must_claim(workload, self.start)
         rule = ClaimRule(
             product_id=workload.product_id,
             **self.model_dump(include=set(ClaimRule.model_fields) - {"product_id"}),

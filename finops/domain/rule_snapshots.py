@@ -1,7 +1,7 @@
 """Snapshots of the rules: all that says who pays for some days, as an allocation run is given it."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import NamedTuple, Self, TypeVar
 
@@ -14,6 +14,7 @@ from finops.domain.shares import AccountShares
 from finops.domain.values import Entity, Frozen
 
 Kept = TypeVar("Kept", bound=Entity)
+Each = TypeVar("Each")
 
 
 class Life(Frozen):
@@ -105,6 +106,23 @@ class Snapshot(Frozen):
             ),
         )
 
+    def beside(self, now: Self) -> Self:
+        """These rules for a newer bill of the same month, where the month is closed.
+
+        What they say stays as it is, whatever has changed since. Of *now*, the rules of today, there
+        is only what they could not know: accounts that the bill did not have, and what those need.
+        """
+        ids = {rule.rule_id for rule in self.claim_rules.rules}
+        more = tuple(rule for rule in now.claim_rules.rules if rule.rule_id not in ids)
+        return self.model_copy(
+            update={
+                "shares": _with_others(self.shares, now.shares, lambda one: one.account_id),
+                "claims": _with_others(self.claims, now.claims, lambda one: one.account_id),
+                "claim_rules": ClaimRules(rules=(*self.claim_rules.rules, *more)),
+                "lives": _with_others(self.lives, now.lives, lambda one: one.product_id),
+            }
+        )
+
     @property
     def rules(self) -> Rules:
         return Rules(
@@ -129,6 +147,14 @@ class Snapshot(Frozen):
         """
         told = f"{engine}\n{source}\n{self.model_dump_json()}"
         return hashlib.sha256(told.encode()).hexdigest()[:20]
+
+
+def _with_others(
+    kept: Iterable[Each], now: Iterable[Each], name: Callable[[Each], str]
+) -> tuple[Each, ...]:
+    """*kept*, and of *now* what goes by another name; by name."""
+    found = {name(one): one for one in (*now, *kept)}
+    return tuple(found[one] for one in sorted(found))
 
 
 def _meet(days: Period, start: date, end: date | None) -> bool:

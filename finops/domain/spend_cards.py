@@ -15,10 +15,11 @@ from pydantic import Field, field_validator, model_validator
 from finops.domain.allocations import Part, PartKind
 from finops.domain.audit import reason as kept_reason
 from finops.domain.delegations import Signature
+from finops.domain.elements import shared
 from finops.domain.errors import ConflictError, FinOpsError, ForbiddenError, InvalidError
 from finops.domain.paces import Colour, MonthDays, Pace
 from finops.domain.periods import BillingPeriod, Period, billed_period, is_last_of_month
-from finops.domain.rule_changes import Change
+from finops.domain.rule_changes import Change, MapAccount
 from finops.domain.values import Entity, Frozen
 
 Days = Annotated[int, Field(ge=1)]
@@ -110,7 +111,10 @@ class CardSettings(Frozen):
 
 
 class LineKey(NamedTuple):
-    """What a card sums up in one line: whose charges, what gave them to the product, what for."""
+    """What a card sums up in one line: whose charges, what gave them to the product, what for.
+
+    What a policy gives is of no account: it is a slice of many that are not the product's.
+    """
 
     account_id: str | None
     kind: PartKind
@@ -165,10 +169,17 @@ class CardKey(NamedTuple):
     start: date
     currency: str | None
 
+    @property
+    def entity(self) -> str:
+        """What the audit trail calls the card."""
+        return f"spend-card#{self.product_id}#{self.start}#{self.currency or ''}"
+
 
 def card_lines(parts: Iterable[Part]) -> dict[CardKey, Lines]:
     """What each card holds of allocated *parts*; what nobody owns is on no card.
 
+    A class in proportion to spend gives every product a part of every account: one line for each
+    service is what is left of them.
     Every month's cards add up to what products pay of its bill (`periods.billed_period`).
     """
     sums: defaultdict[CardKey, defaultdict[LineKey, int]] = defaultdict(lambda: defaultdict(int))
@@ -176,7 +187,8 @@ def card_lines(parts: Iterable[Part]) -> dict[CardKey, Lines]:
         if part.product_id is None:
             continue
         week = billed_period(BillingPeriod(part.billing_period), part.day)
-        line = LineKey(part.account, part.kind, part.workload_id, part.rule, part.service)
+        account = None if part.kind == PartKind.POLICY else part.account
+        line = LineKey(account, part.kind, part.workload_id, part.rule, part.service)
         sums[CardKey(part.product_id, week.start, part.currency)][line] += part.amount
     return {key: lines_of(amounts) for key, amounts in sums.items()}
 
@@ -234,11 +246,15 @@ class Adjustment(Frozen):
 
 
 class RemapProposal(Frozen):
-    """How a disputed card should come to another amount: *effect* is ticks by product, previewed."""
+    """How a disputed card should come to another amount.
+
+    *effect* is what products would pay more in the card's month, in ticks, as the preview
+    *preview_id* found it for those that who proposes it may see.
+    """
 
     changes: Annotated[tuple[Change, ...], Field(min_length=1)]
     effect: tuple[tuple[str, int], ...] = ()
-    run_id: str | None = None
+    preview_id: str | None = None
 
 
 class CardDecision(Frozen):
@@ -268,7 +284,9 @@ class SpendCard(Entity):
 
     *adjustments* are about other weeks; *since* is when the step that it waits for came up, and
     *reminded* and *escalated* count who was told of it. A disputed card that *awaits* a revision of
-    the rules is computed anew with the first run that knows it.
+    the rules is computed anew with the first run that knows it. Where lines are too many to be kept
+    with a card, they and its adjustments are kept in a *document*, and it is told without them.
+    *reminded_at* and *escalated_at* are the moments of the run that told it last.
     """
 
     product_id: str
@@ -286,9 +304,13 @@ class SpendCard(Entity):
     awaits: int | None = None
     reminded: int = 0
     escalated: int = 0
+    reminded_at: datetime | None = None
+    escalated_at: datetime | None = None
     made_at: datetime
     since: datetime
     changed_at: datetime
+    document: str | None = None
+    sums: tuple[int, int] | None = None
 
     @classmethod
     def made(
@@ -347,17 +369,19 @@ class SpendCard(Entity):
     @property
     def spend(self) -> int:
         """What the product pays for the week itself."""
-        return total(self.lines)
+        return total(self.lines) if self.sums is None else self.sums[0]
 
     @property
     def amount(self) -> int:
         """What is signed: the week's spend and all adjustments."""
+        if self.sums is not None:
+            return self.sums[1]
         return self.spend + sum(one.amount for one in self.adjustments)
 
     @property
     def is_zero(self) -> bool:
         """Whether there is nothing to look at; lines that cancel each other out are something."""
-        return not self.lines and not self.adjustments
+        return not self.lines and not self.adjustments and self.document is None
 
     @property
     def is_frozen(self) -> bool:
@@ -383,6 +407,18 @@ class SpendCard(Entity):
             elif decision.command in AUTHORED and not decision.is_automatic:
                 names |= decision.signature.names
         return frozenset(names)
+
+    @property
+    def on_record(self) -> str:
+        """Where its changes are on record: whoever reads there may see all that a proposal names."""
+        named = {self.product_id}
+        for decision in self.history:
+            if decision.proposal is not None:
+                named.update(product for product, _ in decision.proposal.effect)
+                for change in decision.proposal.changes:
+                    if isinstance(change, MapAccount):
+                        named.update(product for product, _ in change.shares)
+        return shared(named)
 
     @property
     def allowed(self) -> tuple[CardCommand, ...]:
@@ -509,9 +545,95 @@ class SpendCard(Entity):
             awaits=None,
             reminded=0,
             escalated=0,
+            reminded_at=None,
+            escalated_at=None,
             since=at,
             changed_at=at,
         )
+
+
+class CardSummary(Frozen):
+    """What lists and tasks need of a card: all but its lines, its decisions and what it was before.
+
+    Fields are as in `SpendCard`; *budget* is what is approved for the month, *about* what its
+    adjustments come to for each week, by its first day; in ticks. *lines* counts them, those of
+    adjustments too.
+    """
+
+    product_id: str
+    start: date
+    end: date
+    currency: str | None
+    status: CardStatus
+    is_provisional: bool
+    spend: int
+    amount: int
+    colour: Colour
+    budget: int | None
+    authors: frozenset[str]
+    awaits: int | None
+    reminded: int
+    escalated: int
+    former: int
+    made_at: datetime
+    since: datetime
+    changed_at: datetime
+    reminded_at: datetime | None = None
+    escalated_at: datetime | None = None
+    about: tuple[tuple[date, int], ...] = ()
+    lines: int = 0
+    version: int = 0
+
+    @classmethod
+    def of(cls, card: SpendCard) -> Self:
+        return cls(
+            product_id=card.product_id,
+            start=card.start,
+            end=card.end,
+            currency=card.currency,
+            status=card.status,
+            is_provisional=card.is_provisional,
+            spend=card.spend,
+            amount=card.amount,
+            colour=card.colour,
+            budget=card.pace.budget,
+            authors=card.authors,
+            awaits=card.awaits,
+            reminded=card.reminded,
+            escalated=card.escalated,
+            former=len(card.former),
+            made_at=card.made_at,
+            since=card.since,
+            changed_at=card.changed_at,
+            reminded_at=card.reminded_at,
+            escalated_at=card.escalated_at,
+            about=tuple((one.start, one.amount) for one in card.adjustments),
+            lines=len(card.lines) + sum(len(one.lines) for one in card.adjustments),
+            version=card.version,
+        )
+
+    @property
+    def key(self) -> CardKey:
+        return CardKey(self.product_id, self.start, self.currency)
+
+    @property
+    def period(self) -> Period:
+        return Period(self.start, self.end)
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+
+Card = SpendCard | CardSummary  # what a card is known by, wherever its lines are of no matter
+
+
+def months_booked(before: SpendCard | None, after: SpendCard) -> frozenset[BillingPeriod]:
+    """The months that a change of a card books something in: its own, and those of the adjustments
+    that it did not have before."""
+    known = before.adjustments if before is not None else ()
+    new = {one.start for one in after.adjustments if one not in known}
+    return frozenset({after.month, *(BillingPeriod.of(start) for start in new)})
 
 
 class BulkDecision(NamedTuple):

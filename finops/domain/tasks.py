@@ -122,10 +122,23 @@ def missing_owners(found: Iterable[Task]) -> list[MissingOwner]:
         if task.is_unowned:
             own = ".".join(task.element.split(".")[: task.level])
             counts[own, task.year, task.level, task.owed_by] += 1
+    return _counted(counts)
+
+
+def _counted(counts: Mapping[tuple[str, int, int, str], int]) -> list[MissingOwner]:
     return [
         MissingOwner(element=element, year=year, level=level, goes_to=goes_to, tasks=waiting)
         for (element, year, level, goes_to), waiting in sorted(counts.items())
     ]
+
+
+def together(*groups: Iterable[MissingOwner]) -> list[MissingOwner]:
+    """All of them, by id; what waits at one element is counted once."""
+    counts: Counter[tuple[str, int, int, str]] = Counter()
+    for group in groups:
+        for one in group:
+            counts[one.element, one.year, one.level, one.goes_to] += one.tasks
+    return _counted(counts)
 
 
 def appointments(missing: Iterable[MissingOwner]) -> Iterator[Task]:

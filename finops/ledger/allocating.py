@@ -48,6 +48,7 @@ BILL = ", ".join(Bill._fields)
 LAST_MONTH, LAST_DAY = "9999-12", date.max
 LOT = 50_000  # rows that are handed to the engine at a time
 SPREAD_ROWS = 500_000  # that a class in proportion to spend is written by
+ROWS_AT_ONCE = 16_384  # of card lines that are read for one product
 
 # The ledger's columns, in the words of an allocation.
 COLUMNS = {
@@ -109,13 +110,49 @@ class ServiceDay(NamedTuple):
     amount: int
 
 
+class WeekLine(NamedTuple):
+    """A line of a product's card of the business week from *week* on, in ticks.
+
+    Of the lines of `finops.domain.spend_cards.card_lines` as much as one worker knows of.
+    """
+
+    currency: str | None
+    product_id: str
+    week: date
+    account: str | None
+    kind: str
+    workload_id: str | None
+    rule: str | None
+    service: str | None
+    amount: int
+
+
+class InvoicePart(NamedTuple):
+    """What is paid of an account's charges of one kind on an invoice, in ticks.
+
+    Of `finops.domain.close_figures.allotted` as much as one worker knows of.
+    """
+
+    payer: str
+    currency: str | None
+    invoice_id: str | None
+    issuer: str | None
+    account: str | None
+    charge_category: str | None
+    charge_class: str
+    product_id: str | None
+    reason: str | None
+    amount: int
+
+
 class Allocated(NamedTuple):
     """What a worker made of its share of the accounts.
 
-    *parts* are files in the order of the parts; *days*, *owners* and *by_service* are what they add
-    up to, by `ProductDay`, `OwnersMonth` and `ServiceDay`. *spends* are what claims, rules and shares
-    gave each product of a bill. *waiting* are files with what is to be spread in proportion to the
-    spend of all shares together (see `spread`); None where nothing is.
+    *parts* are files in the order of the parts; *days*, *owners*, *by_service*, *card_lines* and
+    *allotments* are what they add up to, by `ProductDay`, `OwnersMonth`, `ServiceDay`, `WeekLine` and
+    `InvoicePart`. *spends* are what claims, rules and shares gave each product of a bill. *waiting*
+    are files with what is to be spread in proportion to the spend of all shares together (see
+    `spread`); None where nothing is.
     """
 
     parts: tuple[Path, ...]
@@ -123,6 +160,8 @@ class Allocated(NamedTuple):
     days: Path
     owners: Path
     by_service: Path
+    card_lines: Path
+    allotments: Path
     spends: Spends
     waiting: "Waiting | None" = None
 
@@ -172,6 +211,8 @@ def allocate(
         days=_days_file(connection, [parts], target / "days.parquet"),
         owners=_owners_file(connection, [parts], target / "owners.parquet"),
         by_service=_by_service_file(connection, [parts], target / "by-service.parquet"),
+        card_lines=_card_lines_file(connection, [parts], target / "card-lines.parquet"),
+        allotments=_allotments_file(connection, [parts], target / "allotments.parquet"),
         spends=_spends(connection, parts),
         waiting=waiting,
     )
@@ -202,7 +243,9 @@ def spread(
     days = _days_file(connection, parts, target / "spread-days.parquet")
     owners = _owners_file(connection, parts, target / "spread-owners.parquet")
     by_service = _by_service_file(connection, parts, target / "spread-by-service.parquet")
-    return Allocated(tuple(parts), rows, days, owners, by_service, {})
+    card_lines = _card_lines_file(connection, parts, target / "spread-card-lines.parquet")
+    allotments = _allotments_file(connection, parts, target / "spread-allotments.parquet")
+    return Allocated(tuple(parts), rows, days, owners, by_service, card_lines, allotments, {})
 
 
 def read(connection: engine.Connection, files: Sequence[Path]) -> Iterator[Part]:
@@ -589,6 +632,32 @@ def _by_service_file(connection: engine.Connection, parts: Sequence[Path], path:
     return _summed_file(connection, ServiceDay._fields[:-1], "", parts, path, owned)
 
 
+def _card_lines_file(connection: engine.Connection, parts: Sequence[Path], path: Path) -> Path:
+    """In the order of products and in small row groups: who asks for a few reads little of it."""
+    source = f"read_parquet({engine.paths(list(parts))})"
+    _table(
+        connection,
+        "weeks",
+        f"SELECT *, {week('billing_period', 'day')} AS week"
+        f" FROM (SELECT DISTINCT billing_period, day FROM {source})",
+    )
+    account = f"CASE WHEN kind <> {engine.text(PartKind.POLICY)} THEN account END AS account"
+    lines = f"""(SELECT * REPLACE ({account}) FROM {source} JOIN weeks USING (billing_period, day)
+        WHERE product_id IS NOT NULL)"""
+    options = PARQUET.replace(")", f", ROW_GROUP_SIZE {ROWS_AT_ONCE})")
+    _write(connection, _sums(WeekLine._fields[:-1], "", lines), path, options)
+    return path
+
+
+def _allotments_file(connection: engine.Connection, parts: Sequence[Path], path: Path) -> Path:
+    """`close_figures.allotted`: what a policy gave a product is of no account."""
+    of_policy = f"kind = '{PartKind.POLICY}' AND product_id IS NOT NULL"
+    account = f"CASE WHEN {of_policy} THEN NULL ELSE account END AS account"
+    every = f"(SELECT * REPLACE ({account}) FROM read_parquet({engine.paths(list(parts))}))"
+    _write(connection, _sums(InvoicePart._fields[:-1], "", every), path)
+    return path
+
+
 def _summed_file(
     connection: engine.Connection,
     fields: Sequence[str],
@@ -597,17 +666,26 @@ def _summed_file(
     path: Path,
     where: str = "",
 ) -> Path:
-    """Some *parts* summed by *fields*. An overflow of 922 million a row is an error, not a loss."""
+    source = f"read_parquet({engine.paths(list(parts))}) {where}"
+    _write(connection, _sums(fields, days, source), path)
+    return path
+
+
+def _sums(fields: Sequence[str], days: str, source: str) -> str:
+    """*source* summed by *fields*. An overflow of 922 million a row is an error, not a loss."""
     listed = ", ".join(fields)
     ordered = ", ".join(f"{field} NULLS LAST" for field in fields)
-    source = f"read_parquet({engine.paths(list(parts))})"
-    _write(
-        connection,
+    return (
         f"SELECT {listed}, {days}sum(amount)::BIGINT AS amount FROM {source}"
-        f" {where} GROUP BY {listed} ORDER BY {ordered}",
-        path,
+        f" GROUP BY {listed} ORDER BY {ordered}"
     )
-    return path
+
+
+def week(billing_period: str, day: str) -> str:
+    """The first day of `finops.domain.periods.billed_period`, of two columns."""
+    start = f"({billing_period} || '-01')::DATE"
+    of_bill = f"least(greatest({day}, {start}), last_day({start}))"
+    return f"greatest({start}, {of_bill} - dayofweek({of_bill})::INTEGER)"
 
 
 def product_days(connection: engine.Connection, files: Sequence[Path]) -> Iterator[ProductDay]:
@@ -680,7 +758,7 @@ def _has_rows(connection: engine.Connection, relation: str) -> bool:
     return connection.execute(f"SELECT 1 FROM {relation} LIMIT 1").fetchone() is not None
 
 
-def _write(connection: engine.Connection, query: str, path: Path) -> int:
+def _write(connection: engine.Connection, query: str, path: Path, options: str = PARQUET) -> int:
     """Writes the rows of *query*; their number."""
-    told = connection.execute(f"COPY ({query}) TO {engine.text(str(path))} {PARQUET}").fetchone()
+    told = connection.execute(f"COPY ({query}) TO {engine.text(str(path))} {options}").fetchone()
     return int(told[0]) if told else 0

@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from email.message import Message
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -64,6 +65,10 @@ class Api:
         self._installation = installation
         self._who = who
 
+    def now(self) -> datetime:
+        """What the installation takes for this moment."""
+        return self._installation.now()
+
     def get(self, *path: str, **query: object) -> dict[str, Any]:
         """What is at *path*; a part of it may hold any character. Absent (None) is not asked."""
         return self.read(*path, **query).body
@@ -100,11 +105,15 @@ class Api:
             if cursor is None:
                 return table.getvalue()
 
+    def svg(self, *path: str, **query: object) -> str:
+        """The same, drawn."""
+        return self._ask("GET", path, {**query, "format": "svg"}).body.decode()
+
     def post(
-        self, *path: str, body: Mapping[str, object], etag: str | None = None
+        self, *path: str, body: Mapping[str, object], etag: str | None = None, **query: object
     ) -> dict[str, Any]:
         """What the API answers to *body*; *etag* is the version that it is a change of."""
-        return _answer(self._ask("POST", path, {}, body=body, etag=etag)).body
+        return _answer(self._ask("POST", path, query, body=body, etag=etag)).body
 
     def put(
         self, *path: str, body: Mapping[str, object], etag: str | None = None
@@ -122,6 +131,10 @@ class Api:
         headers = {"Content-Type": ""}
         request = Request(link, data=content, headers=headers, method="PUT")  # noqa: S310
         self._open(request)
+
+    def fetch(self, link: str) -> bytes:
+        """What is where a link of the API's leads."""
+        return self._open(Request(link, method="GET")).body  # noqa: S310 - the API made the address
 
     @cached_property
     def _token(self) -> str:

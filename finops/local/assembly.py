@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from finops.domain.errors import FinOpsError
-from finops.local import node
+from finops.local import clock, node
 from finops.local.local_aws import ACCOUNT_ID, REGION, ROOT
 
 # What a synthesis reads, from the top of the repository. `finops/local` ships to nobody's Lambda.
@@ -129,7 +129,7 @@ def _run_app(folder: Path, root: Path) -> None:
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
         "PATH": node.path(),
         "CDK_OUTDIR": str(folder),
-        "CDK_CONTEXT_JSON": json.dumps({"local": "true"}),
+        "CDK_CONTEXT_JSON": json.dumps({"local": "true", "clock": str(clock.file(folder.parent))}),
         "CDK_DEFAULT_ACCOUNT": ACCOUNT_ID,
         "CDK_DEFAULT_REGION": REGION,
     }

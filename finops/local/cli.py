@@ -13,12 +13,20 @@ from finops.local.commands import (
     audit,
     bills,
     budgets,
+    card_runs,
+    cards,
     charts,
     claims,
+    close,
+    corrections,
+    delegations,
+    disputes,
     local,
     people,
     policies,
+    settings,
     shares,
+    views,
 )
 from finops.local.commands.credits import app as credits_app
 from finops.local.commands.credits import discounts
@@ -62,6 +70,17 @@ app.command()(preview)
 app.command()(explain)
 app.add_typer(credits_app, name="credits")
 app.add_typer(discounts, name="discounts")
+app.add_typer(cards.app, name="cards")
+cards.app.command()(card_runs.make)
+cards.app.command()(disputes.propose)
+cards.app.command()(disputes.remap)
+app.add_typer(delegations.app, name="delegations")
+app.add_typer(views.app, name="views")
+app.command()(views.summary)
+app.add_typer(close.app, name="close")
+close.app.command()(corrections.corrections)
+close.app.command()(corrections.year)
+app.add_typer(settings.app, name="settings")
 app.add_typer(audit.app, name="audit")
 app.add_typer(local.app, name="local")
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import boto3
 
 from finops.domain.errors import FinOpsError
+from finops.local import clock
 from finops.local.local_aws import REGION, LocalAws
 
 # What the stacks call what we need of them.
@@ -32,6 +34,10 @@ class Installation:
     client_id: str
     client: Callable[[str], Any]
     local: LocalAws | None
+
+    def now(self) -> datetime:
+        """What its doors take for this moment."""
+        return datetime.now(UTC) if self.local is None else clock.now(self.local.folder)
 
     @classmethod
     def on_this_machine(cls, aws: LocalAws) -> Self:

@@ -22,7 +22,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
-from finops.domain.audit import Act, Receipt, reason
+from finops.domain.audit import Act, AuditRecord, Receipt, reason
 from finops.domain.authorization import Action, may
 from finops.domain.cells import harmless
 from finops.domain.errors import (
@@ -80,11 +80,18 @@ LARGEST_BODY = 4 * 2**20
 # each row what is said once of an item.
 LARGEST_PAGE = 2 * 2**20
 # Where what a request made is looked at, by the kind of its records.
-PLACES = {"credit": "/credits", "preview": "/previews", "workload": "/workloads"}
+PLACES = {
+    "credit": "/credits",
+    "preview": "/previews",
+    "spend-card-run": "/spend-card-runs",
+    "workload": "/workloads",
+}
 EXPOSED = ("ETag", "Location", "X-Next-Cursor", "Idempotency-Replayed")
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 KEY = re.compile(r"[\x21-\x7e]{1,128}")
 VERSION = re.compile(r'"?(\d{1,9})"?')
+
+MayBeTold = Callable[[Person, AuditRecord], bool]
 
 _known: dict[str, tuple[float, Person]] = {}
 
@@ -104,10 +111,22 @@ class _Resolver(APIGatewayRestResolver):
         return {name: unquote(part) for name, part in match.groupdict().items()}
 
 
-def rest_api() -> APIGatewayRestResolver:
-    """A resolver that validates by types and answers every error as a problem."""
+def _by_element(by: Person, record: AuditRecord) -> bool:
+    """Whether *by* may see where it was done that *record* tells of."""
+    return may(by, Action.SEE_ELEMENT, record.done_at)
+
+
+def rest_api(*, may_be_told_again: MayBeTold = _by_element) -> APIGatewayRestResolver:
+    """A resolver that validates by types and answers every error as a problem.
+
+    *may_be_told_again* says whether somebody may have the answer to a request of theirs once more.
+    """
     app = _Resolver(enable_validation=True)
-    app.use(middlewares=[_once])
+
+    def once(app: APIGatewayRestResolver, go_on: Callable[..., Response[Any]]) -> Response[Any]:
+        return _once(app, go_on, may_be_told_again)
+
+    app.use(middlewares=[once])
 
     @app.exception_handler(list(STATUSES))  # type: ignore[untyped-decorator]
     def explained(error: FinOpsError) -> Response[Any]:
@@ -302,7 +321,8 @@ def _receipt(
     if not KEY.fullmatch(said):
         raise InvalidError("an Idempotency-Key has 1 to 128 visible characters")
     event = app.current_event
-    asked = json.dumps([event.http_method, event.path, event.body])
+    query = sorted(event.resolved_query_string_parameters.items())
+    asked = json.dumps([event.http_method, event.path, query, event.body])
     return Receipt(
         key=hashlib.sha256(f"{person.email}\n{said}".encode()).hexdigest(),
         fingerprint=hashlib.sha256(asked.encode()).hexdigest(),
@@ -310,24 +330,26 @@ def _receipt(
     )
 
 
-def _once(app: APIGatewayRestResolver, go_on: Callable[..., Response[Any]]) -> Response[Any]:
+def _once(
+    app: APIGatewayRestResolver, go_on: Callable[..., Response[Any]], may_be_told: MayBeTold
+) -> Response[Any]:
     """A request that was answered before is answered the same way, and does nothing."""
     if app.current_event.http_method not in WRITES or _header(app, "idempotency-key") is None:
         return go_on(app)
-    told = _told_before(app)
+    told = _told_before(app, may_be_told)
     if told is not None:
         return told
     try:
         return go_on(app)
     except ConflictError:
         # The same request may have been under way at the same time, and won.
-        told = _told_before(app)
+        told = _told_before(app, may_be_told)
         if told is None:
             raise
         return told
 
 
-def _told_before(app: APIGatewayRestResolver) -> Response[Any] | None:
+def _told_before(app: APIGatewayRestResolver, may_be_told: MayBeTold) -> Response[Any] | None:
     wanted = _receipt(app, caller(app))
     assert wanted is not None  # noqa: S101 - asked only where there is a key
     found = wiring.receipts().find(wanted.key)
@@ -340,7 +362,7 @@ def _told_before(app: APIGatewayRestResolver) -> Response[Any] | None:
     record = wiring.audit().record(found.entity, found.sequence)
     if record is None:
         return None
-    if not may(caller(app), Action.SEE_ELEMENT, record.done_at):
+    if not may_be_told(caller(app), record):
         if record.done_at:
             raise NotFoundError(f"there is no {record.done_at} in your financial scope")
         raise ForbiddenError("what this request was answered is not for you any more")
@@ -440,6 +462,11 @@ def page(
         shown = shown[: _fitting(map(told, shown))]
     is_last = start + len(shown) >= len(found)
     return shown, None if is_last or not shown else _write_cursor(key(shown[-1]), state)
+
+
+def place_of(cursor: str | None) -> str | None:
+    """The key that a cursor names, for who looks up no more than what comes behind it."""
+    return None if cursor is None else _read_cursor(cursor)[0]
 
 
 def _fitting(items: Iterable[Any]) -> int:

@@ -18,7 +18,11 @@ from finops.runtime import settings
 if TYPE_CHECKING:
     from finops.adapters.records import Records
     from finops.adapters.rules import Kind, S3ClaimRuleBook, S3Claims
+    from finops.adapters.spend_cards import DynamoSpendCards
     from finops.domain.class_policies import ClassPolicies, CostBasis
+    from finops.domain.delegations import Delegation
+    from finops.domain.month_closes import MonthClose
+    from finops.domain.organisation_settings import OrganisationSettings
     from finops.domain.people import Role
     from finops.domain.shares import AccountShares
     from finops.domain.workloads import Workload
@@ -27,25 +31,41 @@ if TYPE_CHECKING:
     from finops.usecases.allocated import Shelf
     from finops.usecases.allocation_answers import Sources
     from finops.usecases.bill_notes import BillNotes
+    from finops.usecases.book_corrections import Ledgers
     from finops.usecases.budgets import Desk
+    from finops.usecases.card_tasks import CardDesk
     from finops.usecases.charts import Bench
     from finops.usecases.claims import ClaimsDesk
+    from finops.usecases.close_month import Archive
+    from finops.usecases.closed_years import YearSources
     from finops.usecases.costs import Summing
     from finops.usecases.credits import Treasury
+    from finops.usecases.disputes import RemapDesk
     from finops.usecases.financial_scope import ScopeSources
     from finops.usecases.grounds import Book, Grounds
+    from finops.usecases.make_spend_cards import Press
     from finops.usecases.memo import Memo
+    from finops.usecases.month_closes import CloseDesk
+    from finops.usecases.month_sums import ViewSources
     from finops.usecases.originals import Originals
+    from finops.usecases.plan_spend_cards import Sources as CardSources
+    from finops.usecases.plan_spend_cards import Timing
     from finops.usecases.plans import Planning
     from finops.usecases.ports import (
         Accounts,
         AllocationRuns,
         Allocations,
         Audit,
+        BilledMonths,
         Bills,
         Budgets,
+        CardRuns,
+        CardSpending,
         ChartFiles,
         Charts,
+        CloseDelivery,
+        CloseFiles,
+        CloseRuns,
         Credits,
         Deliveries,
         Ledger,
@@ -54,11 +74,14 @@ if TYPE_CHECKING:
         Notices,
         Organizations,
         People,
+        Pictures,
         ProductSpend,
         Receipts,
+        Remaps,
         Rulebook,
         RulesHeads,
         Runs,
+        Settlement,
         SignIns,
         Spending,
         WorkloadSpend,
@@ -68,6 +91,8 @@ if TYPE_CHECKING:
     from finops.usecases.spaces import SpaceSources
     from finops.usecases.spending import AllocatedSpending
     from finops.usecases.tasks import Office
+    from finops.usecases.tend_cards import Post
+    from finops.usecases.weekly_digest import Sources as WeeklySources
 
 
 @cache
@@ -243,6 +268,13 @@ def mails() -> "Mails | None":
 
 
 @cache
+def pictures() -> "Pictures":
+    from finops.adapters.pictures import ResvgPictures
+
+    return ResvgPictures()
+
+
+@cache
 def memo() -> "Memo":
     from finops.usecases.memo import Memo
 
@@ -265,7 +297,7 @@ def first_month() -> int:
 def bench() -> "Bench":
     from finops.usecases.charts import Bench
 
-    return Bench(charts(), chart_files(), budgets(), first_month())
+    return Bench(charts(), chart_files(), budgets(), first_month(), open_from())
 
 
 def office() -> "Office":
@@ -274,6 +306,10 @@ def office() -> "Office":
     return Office(
         *(charts(), budgets(), people(), accounts(), shares(), credits()),
         *(first_month(), memo()),
+        cards=spend_cards(),
+        closes=closes(),
+        delegations=delegations(),
+        settings=settings_kept(),
     )
 
 
@@ -370,10 +406,19 @@ def workload_spend() -> "WorkloadSpend":
 
 
 def open_from() -> date:
-    """The first day of the first month that is open: all are, until months are closed."""
+    """The first day that changes may reach: what is closed, or being closed, stays as it is."""
     from finops.domain.fiscal_years import FIRST_YEAR
+    from finops.domain.month_closes import frozen_before
 
-    return date(FIRST_YEAR, 1, 1)
+    return max(date(FIRST_YEAR, 1, 1), frozen_before(closes().all().values()))
+
+
+def unpaid_from() -> date:
+    """The first day that credits have not paid for yet: of a month that is being closed they will."""
+    from finops.domain.fiscal_years import FIRST_YEAR
+    from finops.domain.month_closes import closed_before
+
+    return max(date(FIRST_YEAR, 1, 1), closed_before(closes().all().values()))
 
 
 def grounds() -> "Grounds":
@@ -495,7 +540,7 @@ def treasury() -> "Treasury":
 
     return Treasury(
         *(credits(), product_spend(), bills(), bill_notes()),
-        open_from=open_from(),
+        open_from=unpaid_from(),
         currency=currency(),
     )
 
@@ -519,4 +564,242 @@ def stock() -> "Stock":
 
     return Stock(
         bills(), ledger(), inventory(), shares(), workloads(), claims(), claim_rule_book(), memo()
+    )
+
+
+# Spend cards and the close --------------------------------------------------------------------------
+
+
+@cache
+def spend_cards() -> "DynamoSpendCards":
+    from finops.adapters.spend_cards import DynamoSpendCards
+
+    table, closing = settings.text("SPEND_CARDS_TABLE"), settings.text("CLOSES_TABLE")
+    return DynamoSpendCards(records(), table, closing, client("s3"), ledger_bucket())
+
+
+@cache
+def card_spending() -> "CardSpending":
+    from finops.usecases.card_spending import RunCardSpending
+
+    return RunCardSpending(shelf())
+
+
+@cache
+def billed_months() -> "BilledMonths":
+    from finops.usecases.billed_months import LedgerBilledMonths
+
+    return LedgerBilledMonths(shelf())
+
+
+def card_desk() -> "CardDesk":
+    from finops.usecases.card_tasks import CardDesk
+
+    return CardDesk(
+        *(spend_cards(), people(), closes(), delegations(), settings_kept()),
+        *(first_month(), memo()),
+    )
+
+
+def post() -> "Post | None":
+    """The way to people, with the texts of this door's mails; None where nobody is the sender."""
+    from finops.usecases.digest import Letterhead
+    from finops.usecases.tend_cards import Post
+
+    way = mails()
+    if way is None:
+        return None
+    letterhead = Letterhead(
+        subject=settings.text("MAIL_SUBJECT"),
+        text=settings.text("MAIL_TEXT"),
+        logo=settings.text("MAIL_LOGO") or None,
+        app_url=settings.text("APP_URL") or None,
+    )
+    return Post(way, receipts(), letterhead)
+
+
+def weekly_sources() -> "WeeklySources":
+    from finops.usecases.weekly_digest import Sources
+
+    return Sources(card_desk(), charts(), spending(), card_spending(), currency())
+
+
+@cache
+def closes() -> "Kind[MonthClose]":
+    from finops.adapters.closes import dynamo_closes
+
+    return dynamo_closes(records(), settings.text("CLOSES_TABLE"))
+
+
+@cache
+def close_files() -> "CloseFiles":
+    from finops.adapters.close_files import S3CloseFiles
+
+    return S3CloseFiles(client("s3"), settings.text("CLOSES_BUCKET"))
+
+
+@cache
+def close_delivery() -> "CloseDelivery":
+    """Where the finance system picks up files: a bucket of its own, else a prefix of ours."""
+    from finops.adapters.close_files import KeptDelivery, S3CloseDelivery
+
+    bucket, _, account = settings.text("CLOSE_DELIVERY").partition("@")
+    if not bucket:
+        return KeptDelivery(close_files())
+    return S3CloseDelivery(client("s3"), bucket, account)
+
+
+@cache
+def settlement() -> "Settlement":
+    from finops.adapters.closes import DynamoSettlement
+    from finops.adapters.credits import dynamo_credits
+
+    credits_ = dynamo_credits(records(), settings.text("CREDITS_TABLE"))
+    return DynamoSettlement(records(), closes(), credits_)
+
+
+@cache
+def close_runs() -> "CloseRuns":
+    from finops.adapters.stepfunctions import StepFunctionsCloseRuns
+
+    return StepFunctionsCloseRuns(client("stepfunctions"), settings.text("CLOSE_MONTH_ARN"))
+
+
+def close_archive() -> "Archive":
+    from finops.usecases.close_month import Archive
+
+    return Archive(closes(), close_files())
+
+
+def close_desk() -> "CloseDesk":
+    from finops.domain.periods import BillingPeriod
+    from finops.usecases.grounds import Edition
+    from finops.usecases.month_closes import CloseDesk
+
+    first = settings.text("CARDS_FROM")
+    return CloseDesk(
+        closes=closes(),
+        files=close_files(),
+        billed=billed_months(),
+        cards=spend_cards(),
+        card_spending=card_spending(),
+        cards_from=BillingPeriod(first).start if first else None,
+        shares=shares(),
+        treasury=treasury(),
+        budgets=budgets(),
+        charts=charts(),
+        allocations=allocations(),
+        edition=Edition(rulebook(), charts(), cost_basis()),
+        settings=settings_kept(),
+        first_month=first_month(),
+    )
+
+
+@cache
+def delegations() -> "Kind[Delegation]":
+    from finops.adapters.closes import dynamo_delegations
+
+    return dynamo_delegations(records(), settings.text("DELEGATIONS_TABLE"))
+
+
+@cache
+def settings_kept() -> "Kind[OrganisationSettings]":
+    from finops.adapters.closes import dynamo_settings
+
+    return dynamo_settings(records(), settings.text("SETTINGS_TABLE"))
+
+
+# Corrections --------------------------------------------------------------------------------------
+
+
+def ledgers() -> "Ledgers":
+    from finops.usecases.book_corrections import Ledgers
+
+    return Ledgers(closes(), close_files(), billed_months(), allocations())
+
+
+def year_sources() -> "YearSources":
+    from finops.usecases.closed_years import YearSources
+
+    return YearSources(closes(), close_files(), shelf(), first_month(), cost_basis(), memo())
+
+
+# Disputes -----------------------------------------------------------------------------------------
+
+
+@cache
+def remaps() -> "Remaps":
+    from finops.adapters.remaps import DynamoRemaps
+
+    return DynamoRemaps(records(), spend_cards(), shares(), claims())
+
+
+def remap_desk() -> "RemapDesk":
+    from finops.usecases.disputes import RemapDesk
+
+    return RemapDesk(card_desk(), book(), remaps())
+
+
+# Making cards -------------------------------------------------------------------------------------
+
+
+def card_timing() -> "Timing":
+    """When cards are made, as the deployment says."""
+    from finops.domain.card_runs import Mondays
+    from finops.usecases.plan_spend_cards import Timing
+
+    return Timing(
+        Mondays(settings.number("CARDS_HOUR", 6), settings.text("CARDS_TIME_ZONE")),
+        settings.text("CARDS_FROM") or None,
+        retry_minutes=settings.number("CARDS_RETRY_MINUTES", 30),
+        retry_hours=settings.number("CARDS_RETRY_HOURS", 24),
+    )
+
+
+def card_sources() -> "CardSources":
+    """Where a plan of cards comes from."""
+    from finops.usecases.plan_spend_cards import Sources
+
+    return Sources(
+        *(bills(), card_spending(), spend_cards(), charts(), budgets(), settings_kept()),
+        fiscal_start=first_month(),
+        currency=currency(),
+        open_from=open_from(),
+    )
+
+
+def card_press() -> "Press":
+    """What cards are made with; it asks the table itself which months are open, and no index."""
+    from finops.domain.month_closes import frozen_before
+    from finops.usecases.make_spend_cards import Press
+
+    return Press(
+        *(spend_cards(), card_spending(), ledger()),
+        lambda: frozen_before(closes().now().values()),
+    )
+
+
+@cache
+def card_runs() -> "CardRuns":
+    from finops.adapters.card_runs import StepFunctionsCardRuns
+
+    return StepFunctionsCardRuns(client("stepfunctions"), settings.text("MAKE_SPEND_CARDS_ARN"))
+
+
+def view_sources() -> "ViewSources":
+    """Where views of signed and unsigned spend are looked up."""
+    from finops.usecases.month_sums import ViewSources
+
+    return ViewSources(
+        cards=spend_cards(),
+        card_spending=card_spending(),
+        closes=closes(),
+        settings=settings_kept(),
+        people=people(),
+        bills=bills(),
+        allocations=allocations(),
+        planning=planning(),
+        book=book(),
+        first_month=first_month(),
+        currency=currency(),
     )

@@ -14,6 +14,7 @@ from typing import Any
 from finops.domain.allocation_runs import (
     ENGINE,
     LINEAGE,
+    READ,
     Allocation,
     AllocationTotal,
     Days,
@@ -29,6 +30,7 @@ from finops.domain.charges import ChargeCategory
 from finops.domain.class_policies import ChargeClass, CostBasis, PolicyKind
 from finops.domain.errors import ConflictError, NotFoundError
 from finops.domain.loads import BillSummary
+from finops.domain.month_closes import MonthClose
 from finops.domain.periods import Period
 from finops.domain.places import allocation, generation, work
 from finops.domain.rule_changes import applied
@@ -37,7 +39,7 @@ from finops.domain.values import Frozen
 from finops.ledger import allocating, engine, ownership
 from finops.usecases.grounds import Book, ground_of, living
 from finops.usecases.load_bill import scratch
-from finops.usecases.ports import Allocations, Bills, Ledger, Rollup
+from finops.usecases.ports import Allocations, Bills, Closes, Ledger, Rollup
 from finops.usecases.previews import Preview, compared
 
 ROWS_PER_SHARD = 4_000_000  # charges that one worker allocates
@@ -45,6 +47,7 @@ TRANSFERS = 16
 TRIES = 5
 CHARGES = "/charges.parquet"
 NONE = "(none)"
+SUMS = ("days", "owners", "spend", "cards", "allotments")  # what parts add up to, in the index
 
 
 class Planned(Frozen):
@@ -56,11 +59,13 @@ class Planned(Frozen):
     preview_id: str | None = None
     base_id: str = ""  # the run of the rules as they are, beside that of a preview
     run_id: str = ""
+    billed_run_id: str = ""  # the run on billed cost beside it, where owners pay another one
     bucket: str = ""
     items: int = 0
     items_key: str = ""
     revision: int = 0
     spreads: bool = False
+    is_frozen: bool = False  # the month's close has begun: the rules are those of the close
     engine: int = 1
 
 
@@ -87,12 +92,15 @@ def plan_allocation(
     book: Book,
     bills: Bills,
     allocations: Allocations,
+    closes: Closes,
     ledger: Ledger,
     bucket: str,
 ) -> Planned:
     """Take down the rules as they are, and cut the bill into shares of the accounts.
 
     A preview is planned beside the rules as they are, so that only its changes make a difference.
+    Where owners do not pay the billed cost, a run on it is planned beside theirs, by the same rules:
+    what is invoiced has owners too (specification section 11).
     Raises NotFoundError for a bill that there is not, and what its changes raise.
     """
     bill = bills.find(payer, period)
@@ -102,39 +110,81 @@ def plan_allocation(
     products = living(book.grounds)
     index = ledger.get_json(f"{generation(payer, period, bill.load_id)}/index.json")
     scene = _scene(bill, index)
-    snapshots = [Snapshot.of(rules, products, scene)]
+    now = Snapshot.of(rules, products, scene)
+    close = closes.find(period)
+    is_frozen = close is not None and close.is_frozen
+    stays = is_frozen or book.is_closed(period)
+    snapshots = [_as_closed(now, bill, close, allocations, ledger) if stays else now]
+    basis = snapshots[0].basis
     run_ids = [snapshots[0].run_id(_source(bill), ENGINE)]
     planned = Planned(
-        status="Planned", payer=payer, billing_period=period, revision=revision, engine=ENGINE
+        status="Planned",
+        payer=payer,
+        billing_period=period,
+        revision=revision,
+        is_frozen=is_frozen,
+        engine=ENGINE,
     )
+    base_id = run_id = run_ids[0]
     if preview_id is not None:
         preview = Preview(**ledger.get_json(Preview.place(preview_id)))
-        changed = applied(
-            preview.changes, rules, ground_of(preview.by, preview.at, grounds=book.grounds)
-        )
+        base = ground_of(preview.by, preview.at, grounds=book.grounds)
+        changed = applied(preview.changes, rules, base._replace(sees=preview.sees))
         snapshots.append(Snapshot.of(changed, products, scene))
+        run_ids.append(run_id := snapshots[1].run_id(_source(bill), ENGINE))
+    elif _is_current(allocations, bill, run_id, revision, basis, is_closed=stays):
+        return planned.model_copy(update={"status": "Unchanged", "run_id": run_id})
+    elif basis is not CostBasis.BILLED:
+        snapshots.append(snapshots[0].model_copy(update={"basis": CostBasis.BILLED}))
         run_ids.append(snapshots[1].run_id(_source(bill), ENGINE))
-    elif _is_current(allocations, bill, run_ids[0], revision, book.basis):
-        return planned.model_copy(update={"status": "Unchanged", "run_id": run_ids[0]})
+        planned = planned.model_copy(update={"billed_run_id": run_ids[1]})
     items = [
         item
-        for run_id, snapshot in dict(zip(run_ids, snapshots, strict=True)).items()
-        if not _is_made(bill, run_id, ledger)
-        for item in _items(bill, run_id, snapshot, index, ledger)
+        for each, snapshot in dict(zip(run_ids, snapshots, strict=True)).items()
+        if not _is_made(bill, each, ledger)
+        for item in _items(bill, each, snapshot, index, ledger)
     ]
     key = work("-".join(["allocate", *dict.fromkeys(run_ids)]), "items.json")
     ledger.put_json(key, [item.model_dump() for item in items])
     return planned.model_copy(
         update={
             "preview_id": preview_id,
-            "base_id": run_ids[0],
-            "run_id": run_ids[-1],
+            "base_id": base_id,
+            "run_id": run_id,
             "bucket": bucket,
             "items": len(items),
             "items_key": key,
             "spreads": bool(items) and any(_spreads(one, period) for one in snapshots),
         }
     )
+
+
+def _as_closed(
+    now: Snapshot,
+    bill: Bill,
+    close: MonthClose | None,
+    allocations: Allocations,
+    ledger: Ledger,
+) -> Snapshot:
+    """The rules that a bill of a closed month is allocated by: as they were, whatever they are *now*.
+
+    What changes of a closed month is its bill, and that alone is corrected. They are those of the run
+    that the month was closed with; where its files are gone, of the one that came of it.
+    """
+    current = allocations.find(bill.billing_account_id, bill.billing_period)
+    if current is None:
+        return now
+    closed_with = dict(close.snapshot.runs) if close and close.snapshot else {}
+    later = _rules_of(bill, current.run_id, ledger).beside(now)
+    try:
+        run_id = closed_with[bill.billing_account_id]
+        return _rules_of(bill, run_id, ledger).beside(later)
+    except (KeyError, NotFoundError):
+        return later
+
+
+def _rules_of(bill: Bill, run_id: str, ledger: Ledger) -> Snapshot:
+    return Snapshot(**ledger.get_json(f"{_root(bill, run_id)}/rules.json"))
 
 
 def _source(bill: Bill) -> str:
@@ -160,13 +210,19 @@ def _spreads(snapshot: Snapshot, period: str) -> bool:
 
 
 def _is_current(
-    allocations: Allocations, bill: Bill, run_id: str, revision: int, basis: CostBasis
+    allocations: Allocations,
+    bill: Bill,
+    run_id: str,
+    revision: int,
+    basis: CostBasis,
+    *,
+    is_closed: bool,
 ) -> bool:
     """Whether readers see this very run; then they are told how new the rules are that made it."""
     current = allocations.find(bill.billing_account_id, bill.billing_period)
     if current is None or current.run_id != run_id:
         return False
-    if not current.is_of(bill.load_id, revision, basis):
+    if not current.is_of(bill.load_id, revision, basis, is_closed=is_closed):
         try:
             allocations.publish(current.model_copy(update={"revision": revision}))
         except ConflictError:
@@ -187,7 +243,7 @@ def _is_made(bill: Bill, run_id: str, ledger: Ledger) -> bool:
         return False
     ledger.put_json(f"{root}/index.json", index)
     parts = [part["name"] for part in index["parts"]]
-    sums = [name for kind in ("days", "owners", "spend") for name in index[kind]]
+    sums = [name for kind in SUMS for name in index[kind]]
     named = {"index.json", "rules.json", *parts, *sums}
     return {f"{root}/{name}" for name in named} <= set(ledger.keys(f"{root}/"))
 
@@ -279,8 +335,11 @@ def _put(
         "days": [f"{prefix}days-{item.shard:04}.parquet"],
         "owners": [f"{prefix}owners-{item.shard:04}.parquet"],
         "spend": [f"{prefix}spend-{item.shard:04}.parquet"],
+        "cards": [f"{prefix}cards-{item.shard:04}.parquet"],
+        "allotments": [f"{prefix}allotments-{item.shard:04}.parquet"],
     }
-    files = [*made.parts, made.days, made.owners, made.by_service]
+    sums = (made.days, made.owners, made.by_service, made.card_lines, made.allotments)
+    files = [*made.parts, *sums]
     keys = [f"{root}/{name}" for some in names.values() for name in some]
     list(pool.map(ledger.put, keys, files))
     return {**names, "rows": made.rows}
@@ -340,13 +399,15 @@ def publish_allocation(
     now: datetime,
     bills: Bills,
     allocations: Allocations,
+    closes: Closes,
     ledger: Ledger,
     limits: engine.Limits,
 ) -> Published:
     """Hold what was made against the bill, to the last tick, and let readers see it in one step.
 
-    Of a preview nobody sees anything but who asks for it. Raises ArithmeticError where parts and
-    bill differ: then nothing is published, and an alarm is due.
+    What was planned before the month's close began, or was given up, is to be planned anew. Of a
+    preview nobody sees anything but who asks for it. Raises ArithmeticError where parts and bill
+    differ: then nothing is published, and an alarm is due.
     """
     items = [Item(**item) for item in ledger.get_json(planned.items_key)]
     for first in {item.run_id: item for item in items}.values():
@@ -362,12 +423,14 @@ def publish_allocation(
     for _ in range(TRIES):
         current = allocations.find(*of)
         bill = bills.find(*of)
+        close = closes.find(planned.billing_period)
         found = succession(
             current,
             planned.run_id,
             index["load_id"],
             bill.load_id if bill else "",
             planned.revision,
+            is_late=planned.is_frozen != (close is not None and close.is_frozen),
         )
         if current and found is Succession.SAME and current.revision < planned.revision:
             # Made by others who knew of fewer changes: none of those is still to be allocated.
@@ -394,7 +457,7 @@ def _close(item: Item, ledger: Ledger, limits: engine.Limits) -> None:
     keys = [_scratch(item.run_id, f"spread/{shard}.json") for shard in waiting]
     spread = [ledger.get_json(key) for key in keys]
     index: dict[str, Any] = {"load_id": item.load_id, "run_id": item.run_id}
-    for kind in ("days", "owners", "spend"):
+    for kind in SUMS:
         index[kind] = [name for one in (*told, *spread) for name in one[kind]]
     index["parts"] = [
         {"name": name, "accounts": one["accounts"]} for one in told for name in one["parts"]
@@ -485,6 +548,7 @@ def _succeeded(
     run_id = str(index["run_id"])
     inherited = current.lineage if current and len(current.lineage) < LINEAGE else ()
     version = current.version if current else 0
+    billed_before = current.billed_runs if current else ()
     currencies = sorted({*index["products"], *index["unallocated"]})
     return Allocation(
         billing_account_id=planned.payer,
@@ -504,6 +568,7 @@ def _succeeded(
             for currency in currencies
         ),
         engine=planned.engine,
+        billed_runs=(*billed_before, planned.billed_run_id or run_id)[-READ:],
         version=version,
     )
 

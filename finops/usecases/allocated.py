@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 from finops.domain.allocation_runs import Allocation
 from finops.domain.bills import Bill
 from finops.domain.charges import Charge
-from finops.domain.class_policies import ChargeClass
+from finops.domain.class_policies import ChargeClass, CostBasis
+from finops.domain.close_figures import Allotment
 from finops.domain.discounts import ProductCost
 from finops.domain.places import account_folder, allocation, generation
 from finops.domain.rule_snapshots import Snapshot
-from finops.ledger import engine, ownership
+from finops.domain.spend_cards import CardKey, LineKey
+from finops.ledger import bookings, engine, ownership
 from finops.ledger.allocating import OwnersMonth
 from finops.usecases.ports import Allocations, Bills, Ledger
 
@@ -79,6 +81,14 @@ class Shelf:
             self._indexes[allocated.run_id] = known
         return Run(allocated, known)
 
+    def billed(self, run: Run) -> Run | None:
+        """The run on billed cost beside *run*: itself, where that is what owners pay."""
+        one = run.allocation
+        if one.billed_run_id is None or one.billed_run_id == one.run_id:
+            return run if one.billed_run_id else None
+        on_billed = {"run_id": one.billed_run_id, "basis": CostBasis.BILLED}
+        return self.run(one.model_copy(update=on_billed))
+
     def rules(self, run: Run, account: str | None = None) -> Snapshot:
         """The rules that made a run; of its claims those on resources of *account*, or none."""
         told = json.loads(self.ledger.cached(f"{run.root}/rules.json").read_bytes())
@@ -119,6 +129,42 @@ class Shelf:
         with self._connect() as connection:
             return list(ownership.sums(connection, files, by, where))
 
+    def card_lines(
+        self, runs: Iterable[Run], products: Collection[str] | None
+    ) -> list[tuple[CardKey, LineKey, int]]:
+        """What runs together have for the cards of some products (None: of all)."""
+        files = self._sums(runs, "cards")
+        with self._connect() as connection:
+            return list(bookings.card_lines(connection, files, products))
+
+    def allotments(self, runs: Iterable[Run]) -> list[Allotment]:
+        """What is paid of invoices, by product and account."""
+        files = self._sums(runs, "allotments")
+        with self._connect() as connection:
+            return list(bookings.allotments(connection, files))
+
+    def invoiced(self, bill: Bill) -> list[Allotment]:
+        """What the ledger has of a bill's invoices, whoever pays for it (`bookings.invoiced`)."""
+        index = self._of_bill(bill)
+        is_net = any(summary["is_net"] for summary in index["summaries"])
+        files = self._cubes(bill, index)
+        with self._connect() as connection:
+            return list(bookings.invoiced(connection, files, is_net=is_net))
+
+    def charged_days(
+        self, bill: Bill, basis: CostBasis, classes: Collection[ChargeClass]
+    ) -> Mapping[str, set[date]]:
+        """The days on which each account of a bill has charges of some classes."""
+        files = self._cubes(bill, self._of_bill(bill))
+        with self._connect() as connection:
+            return bookings.charged_days(connection, files, basis, classes)
+
+    def weeks(self, runs: Iterable[Run]) -> list[tuple[tuple[str, str | None], date, int]]:
+        """What they give each product and currency for each business week, which is little to read."""
+        files = self._sums(runs, "days")
+        with self._connect() as connection:
+            return list(bookings.weeks(connection, files))
+
     def parts(self, run: Run, account: str | None, day: date) -> list[Any]:
         """The parts of an account's day."""
         files = self._files(self._parts(run, account or ""))
@@ -133,8 +179,20 @@ class Shelf:
         with self._connect() as connection:
             return ownership.charges(connection, files, day)
 
+    def _of_bill(self, bill: Bill) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.ledger.get_json(f"{_generation(bill)}/index.json")
+        return found
+
+    def _cubes(self, bill: Bill, index: Mapping[str, Any]) -> list[Path]:
+        """The files of a bill without its resources."""
+        named = (str(file["name"]) for file in index["files"])
+        return self._files(f"{_generation(bill)}/{n}" for n in named if n.startswith("cube"))
+
     def _owners(self, runs: Iterable[Run]) -> list[Path]:
-        return self._files(f"{run.root}/{name}" for run in runs for name in run.told["owners"])
+        return self._sums(runs, "owners")
+
+    def _sums(self, runs: Iterable[Run], kind: str) -> list[Path]:
+        return self._files(f"{run.root}/{name}" for run in runs for name in run.told[kind])
 
     def _parts(self, run: Run, account: str | None) -> Iterator[str]:
         """The files that hold parts of an account ("": of none); of any, where it is None."""
@@ -147,6 +205,10 @@ class Shelf:
         listed = list(dict.fromkeys(keys))
         with ThreadPoolExecutor(DOWNLOADS) as pool:
             return list(pool.map(self.ledger.cached, listed))
+
+
+def _generation(bill: Bill) -> str:
+    return generation(bill.billing_account_id, bill.billing_period, bill.load_id)
 
 
 class RunSpend:

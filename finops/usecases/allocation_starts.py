@@ -29,14 +29,20 @@ def start_allocations(
 ) -> list[tuple[str, str]]:
     """Allocate what is not up to date; the payers and months.
 
-    It may be called as often as anybody likes: one run at a time is made for the same bill and rules.
+    A bill of a closed month is allocated where it was loaded anew, and not because of rules. It may
+    be called as often as anybody likes: one run at a time is made for the same bill and rules.
     """
     revision = book.revision()
+    # Closed months grow ever more, and hardly one of them changes: they are read at once.
+    known = {(one.billing_account_id, one.billing_period): one for one in allocations.all()}
     started: list[tuple[str, str]] = []
-    for bill in open_bills(bills, book.grounds.open_from):
+    for bill in _every_bill(bills):
         of = (bill.billing_account_id, bill.billing_period)
-        current = allocations.find(*of)
-        if current is None or not current.is_of(bill.load_id, revision, book.basis):
+        is_closed = book.is_closed(bill.billing_period)
+        current = known.get(of) if is_closed else allocations.find(*of)
+        if current is None or not current.is_of(
+            bill.load_id, revision, book.basis, is_closed=is_closed
+        ):
             runs.start(_name(bill, revision, book), *of)
             started.append(of)
     return started
@@ -45,12 +51,15 @@ def start_allocations(
 def open_bills(bills: Bills, open_from: date) -> Iterator[Bill]:
     """The bills of open months, newest month first."""
     first = BillingPeriod.of(open_from)
+    return (bill for bill in _every_bill(bills) if BillingPeriod(bill.billing_period) >= first)
+
+
+def _every_bill(bills: Bills) -> Iterator[Bill]:
+    """Newest month first."""
     cursor: str | None = None
     while True:
         page = bills.all(PAGE, cursor)
-        for bill in page.items:
-            if BillingPeriod(bill.billing_period) >= first:
-                yield bill
+        yield from page.items
         cursor = page.next_cursor
         if cursor is None:
             return

@@ -10,20 +10,26 @@ from finops.domain.audit import AuditRecord, Finding, findings, kept_time
 from finops.domain.authorization import Action, Reach, must, must_reach
 from finops.domain.elements import ENTERPRISE, covers
 from finops.domain.errors import InvalidError
+from finops.domain.organisation_settings import ALL as ALL_SETTINGS
 from finops.domain.people import Person
 from finops.domain.periods import BillingPeriod
+from finops.domain.spend_cards import CardKey, SpendCard
 from finops.domain.values import Entity, Frozen
 from finops.usecases.ports import (
     Accounts,
     Audit,
     Budgets,
     Charts,
+    Closes,
     Credits,
+    Delegations,
     Page,
     People,
     Policies,
     RulesHeads,
+    SettingsKept,
     Shares,
+    SpendCards,
     TrailPlace,
     Workloads,
 )
@@ -37,12 +43,14 @@ LOADS = 1_000
 YEARS_AROUND = 5
 MOST_AT_ONCE = 5_000  # records of one moment
 STATES = "states"
+CARDS = "cards"  # and a month: they are too many to be listed with the rest
+CARD = "spend-card"
 # Entities that have a state.
 KEPT = frozenset(
     {
         *("person", "chart", "chart-load", "budget", "gate", "account", "account-check"),
         *("shares", "class-policies", "claim-rules", "claims", "workload"),
-        *("credit", "price-book"),
+        *("credit", "price-book", "spend-card", "month-close", "delegation", "settings"),
     }
 )
 USUAL = timedelta(days=92)  # how far back a trail goes where nobody says
@@ -96,6 +104,10 @@ class Books(NamedTuple):
     claims: RulesHeads
     workloads: Workloads
     credits: Credits
+    cards: SpendCards
+    closes: Closes
+    delegations: Delegations
+    settings: SettingsKept
 
 
 def trail(query: TrailQuery, limit: int, cursor: str | None, *, by: Person, audit: Audit) -> Page:
@@ -165,7 +177,7 @@ def _after(record: AuditRecord, place: TrailPlace | None) -> TrailPlace:
 
 
 def _before(month: str) -> str:
-    return str(BillingPeriod.of(BillingPeriod(month).start - timedelta(1)))
+    return str(BillingPeriod(month).before)
 
 
 # Verified -----------------------------------------------------------------------------------------
@@ -191,8 +203,9 @@ def verify(
 ) -> Verification:
     """Walk some chains, and go on at *cursor*: first of all that has a state, then of each month.
 
-    What has a state is found by it, whatever became of its records. The months, from *since* on (ten
-    years where nobody says), tell of the rest, and of records whose entity is gone.
+    What has a state is found by it, whatever became of its records: spend cards month by month, from
+    *since* on (ten years where nobody says). The months tell of the rest, and of records whose
+    entity is gone.
     """
     must(by, Action.VERIFY_AUDIT)
     stage, at, passed = _read(cursor, str, str, int) if cursor else (STATES, "", 0)
@@ -200,18 +213,21 @@ def verify(
     if stage == STATES:
         end = passed + CHAINS
         is_last = end >= len(entities)
-        on = _write(str(BillingPeriod.of(today)), "", 0) if is_last else _write(STATES, "", end)
+        newest = str(BillingPeriod.of(today))
+        on = _write(CARDS, newest, 0) if is_last else _write(STATES, "", end)
         return _walked(dict.fromkeys(entities[passed:end]), on, audit, books)
+    last = str(BillingPeriod.of(max(since or EARLIEST, today - FARTHEST)))
+    if stage == CARDS:
+        return _cards_walked(str(BillingPeriod(at)), passed, last, today, audit, books)
     walked = set(entities)
     month, place = str(BillingPeriod(stage)), TrailPlace(at, passed) if at else None
-    last = str(BillingPeriod.of(max(since or EARLIEST, today - FARTHEST)))
     for _ in range(ROUNDS):
         some = audit.in_month(month, CHAINS, place)
         for record in some:
             place = _after(record, place)
         others: dict[str, int] = {}
         for one in some:
-            if one.entity not in walked:
+            if one.entity not in walked and not _is_kept_card(one.entity, books):
                 others[one.entity] = max(one.sequence, others.get(one.entity, 0))
         is_over = len(some) < CHAINS
         if is_over and month <= last:
@@ -221,6 +237,41 @@ def verify(
         if others:
             return _walked(others, _cursor(month, place), audit, books)
     return _walked({}, _cursor(month, place), audit, books)
+
+
+def _cards_walked(
+    month: str, passed: int, last: str, today: date, audit: Audit, books: Books
+) -> Verification:
+    """Some cards of a month and, where it has no more, of those before it; then the trail itself."""
+    for _ in range(ROUNDS):
+        names = sorted(card.key.entity for card in books.cards.in_month(month))
+        some = names[passed : passed + CHAINS]
+        passed += CHAINS
+        is_over = passed >= len(names)
+        if is_over and month <= last:
+            on = _write(str(BillingPeriod.of(today)), "", 0)
+            return _walked(dict.fromkeys(some), on, audit, books)
+        if is_over:
+            month, passed = _before(month), 0
+        if some:
+            return _walked(dict.fromkeys(some), _write(CARDS, month, passed), audit, books)
+    return _walked({}, _write(CARDS, month, passed), audit, books)
+
+
+def _is_kept_card(entity: str, books: Books) -> bool:
+    """Whether *entity* is a card that was walked by its state."""
+    return entity.startswith(f"{CARD}#") and _state(entity, books) is not None
+
+
+def _card(name: str, cards: SpendCards) -> SpendCard | None:
+    """The card that the trail knows by *name*: product, first day, currency."""
+    product, _, rest = name.partition("#")
+    start, _, currency = rest.partition("#")
+    try:
+        key = CardKey(product, date.fromisoformat(start), currency or None)
+    except ValueError:
+        return None
+    return cards.kept(key)
 
 
 def _walked(
@@ -270,6 +321,10 @@ def _with_state(books: Books, today: date) -> list[str]:
     found += [f"credit#{credit_id}" for credit_id in sorted(books.credits.all())]
     if books.credits.price_book().version:
         found.append(f"price-book#{DISCOUNTS}")
+    found += [f"month-close#{month}" for month in sorted(books.closes.all())]
+    found += [f"delegation#{id_}" for id_ in sorted(books.delegations.all())]
+    if books.settings.find(ALL_SETTINGS) is not None:
+        found.append(f"settings#{ALL_SETTINGS}")
     years = [head.year for head in books.charts.heads()]
     for year in years:
         found.append(f"chart#{year}")
@@ -321,6 +376,14 @@ def _state(entity: str, books: Books) -> Entity | None:
         case "price-book" if name == DISCOUNTS:
             book = books.credits.price_book()
             return book if book.version else None
+        case "spend-card":
+            return _card(name, books.cards)
+        case "month-close":
+            return books.closes.find(name)
+        case "delegation":
+            return books.delegations.find(name)
+        case "settings":
+            return books.settings.find(name)
         case _:
             return None
 

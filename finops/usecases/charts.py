@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from finops.domain.audit import Act, Deed
@@ -28,12 +28,13 @@ DOWNLOAD_SECONDS = 300
 
 
 class Bench(NamedTuple):
-    """What a chart is loaded with: the ports, and the fiscal year's first month."""
+    """What a chart is loaded with: the ports, the fiscal year's first month, the first open day."""
 
     charts: Charts
     files: ChartFiles
     budgets: Budgets
     first_month: int
+    open_from: date
 
 
 class Loaded(NamedTuple):
@@ -289,6 +290,11 @@ def _apply(
     }
     read_file = read(file.content)
     after, report = apply(
-        chart, controls, read_file, first_month=bench.first_month, planned=planned
+        chart,
+        controls,
+        read_file,
+        first_month=bench.first_month,
+        planned=planned,
+        open_from=bench.open_from,
     )
     return head, report.model_copy(update={"file_name": name}), after

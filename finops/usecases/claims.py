@@ -66,20 +66,24 @@ def claim(
             f"{workload.name} runs in account {workload.account_id}; it claims nothing of account "
             f"{account_id}"
         )
-    tomorrow = act.at.date() + timedelta(1)
-    if wanted.start is not None and wanted.start < tomorrow and act.reason is None:
-        raise InvalidError(
-            f"say why the claim starts on {wanted.start}, before tomorrow ({tomorrow}): "
-            "this needs a reason"
-        )
+    must_say_why(wanted.start, act.at.date(), act.reason)
     before = _current(account_id, version, desk)
     # The list of all workloads may be a moment behind; this one was just read.
     at_hand = ground(by, act.at, grounds=desk.grounds)._replace(
         workloads={workload.workload_id: workload}
     )
     after = wanted.after(before, at_hand)
-    deed = _deed("ClaimResources", after, workload.product_id, "ResourcesClaimed")
+    deed = claims_deed("ClaimResources", after, workload.product_id, "ResourcesClaimed")
     return _saved(before, after, deed, act, desk)
+
+
+def must_say_why(start: date | None, today: date, reason: str | None) -> None:
+    """Raises InvalidError for a claim that starts before tomorrow for no *reason*."""
+    tomorrow = today + timedelta(1)
+    if start is not None and start < tomorrow and reason is None:
+        raise InvalidError(
+            f"say why the claim starts on {start}, before tomorrow ({tomorrow}): this needs a reason"
+        )
 
 
 def release(
@@ -103,11 +107,11 @@ def release(
     after = given.after(before, at_hand)
     [product] = given.products(before, at_hand)
     must(by, Action.CLAIM_RESOURCES, product)
-    deed = _deed("ReleaseResources", after, product, "ResourcesReleased")
+    deed = claims_deed("ReleaseResources", after, product, "ResourcesReleased")
     return _saved(before, after, deed, act, desk)
 
 
-def _deed(action: str, after: AccountClaims, product_id: str, event: str) -> Deed:
+def claims_deed(action: str, after: AccountClaims, product_id: str, event: str) -> Deed:
     """What was done for a product; its record, which counts all claims, is for who sees them all."""
     element = shared({one.product_id for one in after.claims})
     return Deed(action=action, element=element, event=event, event_element=product_id)

@@ -8,11 +8,12 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple, TypeVar
 
 from finops.domain.audit import Act, Deed
 from finops.domain.authorization import Action, may, must, must_reach
+from finops.domain.close_figures import CreditPaid, ProductSum
 from finops.domain.credits import (
     BurnDown,
     Cost,
@@ -247,10 +248,22 @@ def _on_record(before: Credit, after: Credit) -> str:
 # Changed ------------------------------------------------------------------------------------------
 
 
-def grant(terms: CreditTerms, *, by: Person, credits_: Credits, charts: Charts, act: Act) -> Credit:
-    """A credit of somebody's own."""
+def grant(
+    terms: CreditTerms,
+    *,
+    by: Person,
+    credits_: Credits,
+    charts: Charts,
+    open_from: date,
+    act: Act,
+) -> Credit:
+    """A credit of somebody's own. It pays no month before *open_from*, which are closed.
+
+    Raises InvalidError for one that could pay for nothing else.
+    """
     must(by, Action.GRANT_CREDIT, terms.product_id)
     _must_be_known(terms.product_id, charts)
+    _must_pay(terms, open_from)
     told = [act.actor, act.request_id, act.at.isoformat(), terms.model_dump_json()]
     new = Credit.granted(_id(told), terms, act.at)
     deed = Deed(action="Grant", element=terms.product_id, event="CreditGranted")
@@ -265,15 +278,20 @@ def map_credit(
     by: Person,
     credits_: Credits,
     charts: Charts,
+    open_from: date,
     act: Act,
 ) -> Credit:
-    """Its product, amount and dates: for the first time, or corrected. The same changes nothing."""
+    """Its product, amount and dates: for the first time, or corrected. The same changes nothing.
+
+    Raises InvalidError for days that are all in closed months, which it could not pay for.
+    """
     credit = _current(credit_id, version, by, credits_)
     must(by, Action.GRANT_CREDIT, terms.product_id)
     _must_be_known(terms.product_id, charts)
     after = credit.with_terms(terms, act.at)
     if after == credit:
         return credit
+    _must_pay(terms, open_from)
     is_first = credit.terms is None
     deed = Deed(
         action="Map" if is_first else "Correct",
@@ -322,6 +340,15 @@ def _must_be_known(product_id: str, charts: Charts) -> None:
         raise InvalidError(
             f"no chart of accounts has a product {product_id}; finops chart show lists "
             "those there are"
+        )
+
+
+def _must_pay(terms: CreditTerms, open_from: date) -> None:
+    if terms.expiry < open_from:
+        raise InvalidError(
+            f"the credit ends on {terms.expiry}, in a closed month, and would pay for nothing: let it "
+            f"end on {open_from} or later; one that a bill names and that is over is set aside by "
+            "withdrawing it"
         )
 
 
@@ -410,6 +437,70 @@ def warn_of_credits(today: date, *, treasury: Treasury, act: Act) -> list[Credit
         except ConflictError:
             continue
     return told
+
+
+# Settled ------------------------------------------------------------------------------------------
+
+
+def expected_discounts(month: str, treasury: Treasury) -> list[ProductSum]:
+    """What the price book takes off a month's spend of each product, where the bill does not itself."""
+    book = treasury.credits.price_book()
+    sums: Counter[tuple[str, str | None]] = Counter()
+    if book.lists:
+        rows = treasury.spend.rows(month, None)
+        for net in discounted(rows, book, treasury.notes.discounts(month)):
+            sums[net.cost.product_id, net.cost.currency] += net.discount
+    return [ProductSum(*of, ticks) for of, ticks in sums.items() if ticks]
+
+
+class Uses(NamedTuple):
+    """What credits pay of open months up to one of them, by credit and month; and the credits."""
+
+    paid: Sequence[CreditPaid]
+    credits: Mapping[str, Credit]
+
+
+def open_uses(month: str, treasury: Treasury) -> Uses:
+    """What all credits pay of the open months up to *month*, in their turn, before it is closed."""
+    some = {key: one for key, one in treasury.credits.all().items() if one.terms is not None}
+    last = BillingPeriod(month).end - timedelta(1)
+    spent = _spent(list(some.values()), last, treasury) if some else {}
+    paid = [
+        CreditPaid(credit_id, use.month, use.amount, some[credit_id].version)
+        for of in spent.values()
+        for credit_id, uses in of.uses.items()
+        for use in uses
+    ]
+    return Uses(sorted(paid), {one.credit_id: some[one.credit_id] for one in paid})
+
+
+def settlements(
+    paid: Iterable[CreditPaid], at: datetime, *, credits_: Credits, is_closed: bool = False
+) -> list[Save]:
+    """What it takes that credits have paid this for good; nothing for those that have already.
+
+    Raises ConflictError for a credit that was changed since its use was worked out; once the month
+    *is_closed*, only for one that cannot pay it any more.
+    """
+    found: dict[str, list[CreditPaid]] = defaultdict(list)
+    for one in sorted(paid):
+        found[one.credit_id].append(one)
+    saves = []
+    for credit_id, uses in found.items():
+        before = credits_.find(credit_id)
+        if before is None:
+            raise ConflictError(f"there is no credit {credit_id} any more")
+        if not is_closed and before.version != uses[0].version:
+            raise ConflictError(
+                f"credit {credit_id} was changed while the month was closing; close it again"
+            )
+        after = before
+        for use in uses:
+            after = after.closed(use.month, use.ticks, at)
+        if after != before:
+            deed = Deed(action="Settle", element=_on_record(before, after))
+            saves.append(Save(before, after, deed))
+    return saves
 
 
 # The price book -----------------------------------------------------------------------------------

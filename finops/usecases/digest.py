@@ -3,16 +3,19 @@
 import html
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from string import Template
 
 from finops.domain.accounts import AccountTask, Need
 from finops.domain.allocation_tasks import AllocationStep, AllocationTask
+from finops.domain.card_tasks import CardStep
 from finops.domain.charts import Chart
+from finops.domain.money import from_ticks
 from finops.domain.people import Person
 from finops.domain.tasks import Task, TaskKind
 from finops.domain.values import Frozen
+from finops.usecases.card_tasks import OwedCard
+from finops.usecases.mail_rounds import Sent, sent_to_each
 from finops.usecases.ports import Mail, Mails, Receipts
 from finops.usecases.tasks import Office, Owed, work
 
@@ -20,10 +23,13 @@ PAPER = (
     "font-family:Helvetica,Arial,sans-serif;font-size:15px;line-height:1.5;color:#1a1a1a;"
     "max-width:640px;margin:0 auto;padding:24px"
 )
-AT_ONCE = 8  # mails: more than the sender's rate would only wait
 SHOWN = 10  # tasks of each kind named in a mail
-Kind = TaskKind | Need | AllocationStep
+Kind = TaskKind | Need | AllocationStep | CardStep
 WORDS: Mapping[Kind, tuple[str, str]] = {
+    CardStep.ACCEPT_CARD: ("Accept or dispute spend cards", "What a product cost in a week"),
+    CardStep.ANSWER_REJECTION: ("Answer rejected cards", "Accept them again, or dispute them"),
+    CardStep.DECIDE_CARD: ("Approve or reject spend cards", "Accepted, and waiting for you"),
+    CardStep.RESOLVE_DISPUTE: ("Resolve disputed cards", "Their owners do not agree"),
     TaskKind.DRAFT_SCHEDULE: ("Plan the year", "No month is planned yet"),
     TaskKind.SUBMIT_SCHEDULE: ("Submit your draft", "Planned, and not submitted yet"),
     TaskKind.CORRECT_SCHEDULE: ("Correct the schedule", "It was rejected"),
@@ -52,44 +58,20 @@ class Letterhead(Frozen):
     app_url: str | None = None
 
 
-class Digests(Frozen):
-    """What became of a day's digests, by address."""
-
-    sent: tuple[str, ...] = ()
-    failed: tuple[tuple[str, str], ...] = ()  # address, and why
-    sent_before: tuple[str, ...] = ()
-
-
 def send_digests(
     now: datetime, letterhead: Letterhead, *, office: Office, receipts: Receipts, mails: Mails
-) -> Digests:
+) -> Sent:
     """A mail to each person who owes anything, once a day however often this is asked.
 
     A mail that cannot be sent keeps nobody else from theirs; it is named, and the run fails.
     """
     found = work(now.date(), office)
-
-    def told(person: Person) -> tuple[str, str | None]:
-        """What became of a person's mail: Sent, Before, or why it failed."""
-        key = f"digest#{now.date()}#{person.email}"
-        if receipts.find(key) is not None:
-            return "Before", None
-        try:
-            mails.send(digest(person, found.of(person), found.charts, letterhead))
-        except Exception as error:
-            return "Failed", f"{type(error).__name__}: {error}"
-        receipts.take(key, now)
-        return "Sent", None
-
-    owing = [person for person in office.people.all() if found.of(person)]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        became = list(zip(owing, pool.map(told, owing), strict=True))
-    return Digests(
-        sent=tuple(person.email for person, (what, _) in became if what == "Sent"),
-        failed=tuple(
-            (person.email, str(why)) for person, (what, why) in became if what == "Failed"
-        ),
-        sent_before=tuple(person.email for person, (what, _) in became if what == "Before"),
+    return sent_to_each(
+        [person for person in office.people.all() if found.of(person)],
+        lambda person: f"digest#{now.date()}#{person.email}",
+        lambda person: digest(person, found.of(person), found.named, letterhead),
+        mails=mails,
+        receipts=receipts,
     )
 
 
@@ -127,11 +109,15 @@ def _about(task: Owed) -> str:
             return task.account_id
         case AllocationTask():
             return task.about
+        case OwedCard():
+            return f"{task.card.product_id} {task.card.start}"
         case Task():
             return task.element
 
 
 def _line(task: Owed, charts: Mapping[int, Chart]) -> str:
+    if isinstance(task, OwedCard):
+        return card_line(task, charts)
     if not isinstance(task, Task):
         named = ", ".join(told for told in (task.name, task.account_id) if told)
         what = f"{task.kind}, " if isinstance(task, AccountTask) else ""
@@ -142,6 +128,35 @@ def _line(task: Owed, charts: Mapping[int, Chart]) -> str:
     since = f", since {task.since:%Y-%m-%d}" if task.since else ""
     escalated = ", escalated to you" if task.is_escalated else ""
     return f"{path} ({task.year}{since}{escalated})"
+
+
+def card_line(owed: OwedCard, charts: Mapping[int, Chart]) -> str:
+    """A card in a line: "Web shop, week of 2026-08-09: 1,234.56 USD, far over budget"."""
+    card = owed.card
+    about = [f"{amount(card.amount, card.currency)}, {card.colour.word}"]
+    if owed.task.is_escalated:
+        about.append("escalated")
+    if owed.acting_for is not None:
+        about.append(f"in the place of {owed.acting_for}")
+    if owed.due is not None:
+        about.append(f"due by {owed.due:%Y-%m-%d}")
+    named = product_name(card.product_id, charts.get(owed.year))
+    return f"{named}, week of {card.start}: {', '.join(about)}"
+
+
+def product_name(product_id: str, chart: Chart | None) -> str:
+    """What a product is called in a chart; the last part of its id where it is in none."""
+    product = chart.product(product_id) if chart else None
+    return product.names[-1] if product else product_id.rpartition(".")[2]
+
+
+def amount(ticks: int, currency: str | None) -> str:
+    """*ticks* as people read them, to the cent.
+
+    >>> amount(12_345_600_000_000, "USD")
+    '1,234.56 USD'
+    """
+    return " ".join(told for told in (f"{from_ticks(ticks):,.2f}", currency) if told)
 
 
 def _plain(

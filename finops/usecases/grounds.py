@@ -9,6 +9,7 @@ from finops.domain.allocations import Lives, lives
 from finops.domain.authorization import Action, may
 from finops.domain.class_policies import CostBasis
 from finops.domain.people import Person
+from finops.domain.periods import BillingPeriod
 from finops.domain.rule_changes import Ground
 from finops.usecases.memo import Memo, stamp
 from finops.usecases.ports import Accounts, Charts, Rulebook, RulesNow, Workloads
@@ -23,6 +24,9 @@ class Grounds(NamedTuple):
     first_month: int
     open_from: date
     memo: Memo
+
+    def is_closed(self, month: str) -> bool:
+        return BillingPeriod(month).start < self.open_from
 
 
 def ground(by: Person, at: datetime, *, grounds: Grounds) -> Ground:
@@ -74,6 +78,18 @@ def everyone(grounds: Grounds) -> Everyone:
     return grounds.memo.of("everyone", stamp(known), made)
 
 
+class Edition(NamedTuple):
+    """How far rules and charts are by now, for who need not know what they say."""
+
+    rulebook: Rulebook
+    charts: Charts
+    basis: CostBasis
+
+    def revision(self) -> int:
+        """How many changes there were; at most a moment behind."""
+        return sum(head.version for head in self.charts.heads()) + self.rulebook.revision()
+
+
 class Book(NamedTuple):
     """Where the rules of a run come from."""
 
@@ -86,6 +102,9 @@ class Book(NamedTuple):
         of_charts = self._of_charts()  # looked at first: what comes between makes it no newer
         told = self.rulebook.now()
         return RulesNow(told.rules._replace(basis=self.basis), of_charts + told.revision)
+
+    def is_closed(self, month: str) -> bool:
+        return self.grounds.is_closed(month)
 
     def revision(self) -> int:
         """How many changes there were; at most a moment behind."""

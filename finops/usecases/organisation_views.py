@@ -16,6 +16,7 @@ from finops.domain.gates import Gate
 from finops.domain.money import text
 from finops.domain.people import Person
 from finops.domain.tasks import MissingOwner, Task
+from finops.usecases.card_tasks import OwedCard
 
 if TYPE_CHECKING:
     from finops.usecases.budgets import OnDesk
@@ -49,6 +50,7 @@ NAMED_COLUMNS = ("element", "name", "level", "label")
 TASK_COLUMNS = (
     *("kind", "year", *NAMED_COLUMNS, "owed_by", "is_escalated", "since"),
     *("account_id", "notice", "credit_id"),
+    *("start", "end", "currency", "amount", "pace", "due", "acting_for"),
 )
 MISSING_COLUMNS = ("year", *NAMED_COLUMNS, "goes_to", "tasks")
 
@@ -415,8 +417,25 @@ def plan_table(found: "Plan") -> tuple[list[str], list[list[Any]]]:
 
 
 def task(one: "Owed", charts: Mapping[int, Chart]) -> dict[str, Any]:
-    """What somebody owes: a step on an element of a year, on an account, or on a credit."""
+    """What somebody owes: a step on an element of a year, on an account, a credit, or a spend card."""
     nothing = dict.fromkeys(TASK_COLUMNS)
+    if isinstance(one, OwedCard):
+        card = one.card
+        return nothing | {
+            "kind": one.kind.value,
+            "year": one.year,
+            **named([charts[one.year]] if one.year in charts else [], card.product_id),
+            "owed_by": one.task.owed_by or ENTERPRISE_ID,
+            "is_escalated": one.task.is_escalated,
+            "since": _time(one.since),
+            "start": card.start.isoformat(),
+            "end": card.end.isoformat(),
+            "currency": card.currency,
+            "amount": text(card.amount),
+            "pace": card.colour.word,
+            "due": _time(one.due),
+            "acting_for": one.acting_for,
+        }
     if isinstance(one, Task):
         return nothing | {
             "kind": one.kind.value,
@@ -444,7 +463,7 @@ def task(one: "Owed", charts: Mapping[int, Chart]) -> dict[str, Any]:
 def missing_owner(one: MissingOwner, charts: Mapping[int, Chart]) -> dict[str, Any]:
     return {
         "year": one.year,
-        **element(charts[one.year], one.element),
+        **named([charts[one.year]] if one.year in charts else [], one.element),
         "goes_to": one.goes_to or ENTERPRISE_ID,
         "tasks": one.tasks,
     }

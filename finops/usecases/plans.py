@@ -104,6 +104,24 @@ def plan(element: str, year: int, today: date, *, by: Person, planning: Planning
     )
 
 
+class Year(NamedTuple):
+    """The chart of a year in one *version*, and the lines of all its elements."""
+
+    chart: Chart
+    version: int
+    lines: Rollup
+
+
+def rolled_up(year: int, today: date, planning: Planning) -> Year | None:
+    """The plans of a year; None where there is no chart."""
+    head = planning.charts.head(year)
+    if head is None:
+        return None
+    chart = planning.charts.read(head)
+    spent = planning.spending.spent(chart.fiscal_year.months)
+    return Year(chart, head.version, _rollup(chart, head.version, today, spent, planning))
+
+
 def product_line(
     product: Product, budget: Budget | None, spent: Sequence[int], year: FiscalYear, today: date
 ) -> Line:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -18,14 +18,19 @@ from finops.domain.charts import Chart
 from finops.domain.claim_rules import ClaimRules
 from finops.domain.claims import AccountClaims
 from finops.domain.class_policies import ClassPolicies
+from finops.domain.close_figures import Allotments, InvoiceSum
 from finops.domain.credits import Credit
+from finops.domain.delegations import Delegation
 from finops.domain.deliveries import FileSeen
 from finops.domain.discounts import PriceBook, ProductCost
 from finops.domain.gates import Gate
 from finops.domain.loads import Load, LoadedFile
+from finops.domain.month_closes import MonthClose
+from finops.domain.organisation_settings import OrganisationSettings
 from finops.domain.people import Person
 from finops.domain.rule_documents import RulesHead
 from finops.domain.shares import AccountShares
+from finops.domain.spend_cards import CardKey, CardSummary, Spend, SpendCard
 from finops.domain.workloads import Workload
 
 
@@ -298,8 +303,12 @@ class Receipts(Protocol):
     """What was answered to a request, by its Idempotency-Key; for a day."""
 
     def find(self, key: str) -> Receipt | None: ...
-    def take(self, key: str, at: datetime) -> bool:
-        """Whether nobody took *key* before: for what is done once a day."""
+    def take(self, key: str, kept: timedelta) -> bool:
+        """Whether nobody has *key*, which is *kept* so long at least: for what is done once."""
+        ...
+
+    def release(self, key: str) -> None:
+        """Give back a key that was taken for what could not be done."""
         ...
 
 
@@ -324,12 +333,19 @@ class Spending(Protocol):
 
 
 class Mail(NamedTuple):
-    """A mail to one person, as HTML and as text."""
+    """A mail to one person, as HTML and as text; *images* are PNG, shown where `cid:<name>` is."""
 
     to: str
     subject: str
     html: str
     text: str
+    images: Mapping[str, bytes] = {}
+
+
+class Pictures(Protocol):
+    """The way a plot becomes a picture that mails can show."""
+
+    def png(self, svg: str) -> bytes: ...
 
 
 class Mails(Protocol):
@@ -585,4 +601,207 @@ class ProductSpend(Protocol):
 
     def rows(self, month: str, products: Collection[str] | None) -> Iterable[ProductCost]:
         """The spend of a bill's month by product, day, service and payer; of all products: None."""
+        ...
+
+
+class SpendCards(Protocol):
+    """All spend cards, by product, week and currency."""
+
+    def find(self, key: CardKey) -> SpendCard | None:
+        """As it is now."""
+        ...
+
+    def kept(self, key: CardKey) -> SpendCard | None:
+        """The same as its audit trail knows it: the lines of a large card are not there."""
+        ...
+
+    def of_product(self, product_id: str, currency: str | None, since: date) -> Sequence[SpendCard]:
+        """A product's cards of the weeks from *since* on, as they are now, by week."""
+        ...
+
+    def in_month(self, month: str) -> Sequence[CardSummary]:
+        """The cards of a month, in no order; at most a moment behind what was saved elsewhere."""
+        ...
+
+    def save(self, saves: Sequence[Save], act: Act) -> list[SpendCard]:
+        """Each with its next version, all in one step; ConflictError with `current`.
+
+        One step takes what `card_steps` puts into it. Nothing is booked in a month whose close has
+        begun: its own card's, or that of an adjustment that is new.
+        """
+        ...
+
+
+class Remaps(Protocol):
+    """A disputed card, and the rules of who pays that answer it."""
+
+    def save(
+        self, card: Save, shares: Sequence[Save], claims: Sequence[Save], act: Act
+    ) -> SpendCard:
+        """The card, splits and claims (whole, not their heads) with their next versions.
+
+        All in one step, which takes 45 of them; ConflictError, with `current` where it is the card.
+        """
+        ...
+
+
+class MonthStanding(NamedTuple):
+    """How far the bills of a month are that cards are made of.
+
+    *runs* are the published allocations by payer, *revision* the oldest of the rules one of them
+    knows. *missing* says which payers' bills are not there or not allocated; without them nothing
+    is complete: *complete_through* is the last day that all bills cover, None where there is none.
+    """
+
+    month: str
+    runs: Mapping[str, str]
+    revision: int
+    complete_through: date | None
+    is_final: bool
+    missing: tuple[str, ...] = ()
+
+
+class MonthSpend(NamedTuple):
+    """What products pay of a month's bills by business week, and how far these bills are.
+
+    By product and currency, then by the week's first day; a week that costs nothing is left out.
+    """
+
+    standing: MonthStanding
+    spends: Mapping[tuple[str, str | None], Mapping[date, Spend]]
+
+
+class CardSpending(Protocol):
+    """What cards are made of: the published runs of all payers together."""
+
+    def standing(self, month: str) -> MonthStanding: ...
+    def spend(self, month: str, products: Collection[str] | None = None) -> MonthSpend:
+        """Of one look at the runs; of all products: None."""
+        ...
+
+    def totals(self, month: str) -> Mapping[tuple[str, str | None], Mapping[date, int]]:
+        """The same in ticks alone, of all products: little to read."""
+        ...
+
+
+class CardRun(NamedTuple):
+    """An execution that makes cards: *told* is what it came to, *cause* why it failed."""
+
+    status: str
+    told: Mapping[str, Any] | None = None
+    cause: str | None = None
+
+
+class CardRuns(Protocol):
+    """The state machine that makes cards."""
+
+    def start(self, run_id: str, period: str | None) -> None:
+        """Unless there is one of that id already."""
+        ...
+
+    def find(self, run_id: str) -> CardRun | None: ...
+
+
+class BilledMonth(NamedTuple):
+    """What a month's close is made of, from the bills in force and their published runs.
+
+    *bill* is what the ledger has of each invoice; *billed* are the owners of the billed cost, AWS's
+    credits among them, with the discounts that the bill states; *spend* are those of another cost
+    where owners are charged by it. *charged* are the days that each account has charges on that
+    shares may split. *runs* and *loads* are by payer; *missing* is what is not there yet, in words.
+    """
+
+    month: str
+    bill: tuple[InvoiceSum, ...]
+    billed: Allotments
+    spend: Allotments | None
+    charged: Mapping[str, Collection[date]]
+    runs: tuple[tuple[str, str], ...]
+    loads: tuple[tuple[str, str], ...]
+    missing: tuple[str, ...] = ()
+
+
+class BilledMonths(Protocol):
+    """The figures of months, as the ledger has them."""
+
+    def read(self, month: str, *, is_closed: bool = False) -> BilledMonth:
+        """Nothing of a closed month is missing that had no bill when it was closed."""
+        ...
+
+
+class Closes(Protocol):
+    """The closes of months, by month."""
+
+    def find(self, month: str) -> MonthClose | None: ...
+    def all(self) -> Mapping[str, MonthClose]:
+        """At most a moment behind what was saved elsewhere."""
+        ...
+
+    def save(self, saves: Sequence[Save], act: Act) -> list[MonthClose]:
+        """Each with its next version, all in one step; ConflictError with `current`."""
+        ...
+
+
+class CloseFiles(Protocol):
+    """The bucket of closes: what is once there stays as it is for ever."""
+
+    def put(self, key: str, content: bytes) -> None:
+        """Where there is nothing; ConflictError where there is something else.
+
+        The same again is there already; of what is packed (`.gz`) it is the content that counts.
+        """
+        ...
+
+    def read(self, key: str) -> bytes:
+        """NotFoundError where there is no such object."""
+        ...
+
+    def link(self, key: str, name: str, seconds: int) -> str:
+        """Who has it may read the object for so long; it comes as a file of that *name*."""
+        ...
+
+
+class CloseDelivery(Protocol):
+    """Where the finance system picks up the files of closed months."""
+
+    def put(self, key: str, content: bytes) -> None:
+        """Whole or not at all; the same again changes nothing."""
+        ...
+
+
+class CloseRuns(Protocol):
+    """The state machine that closes months."""
+
+    def start(self, month: str, attempt: int, by: str) -> None:
+        """For *by*, unless the newest run of that attempt at the month is under way."""
+        ...
+
+
+class Settlement(Protocol):
+    """The end of a month's close: the month, and what credits have paid of it."""
+
+    def save(self, close: Save, credits_: Sequence[Save], act: Act) -> MonthClose:
+        """The close and at most 45 credits with their next versions, in one step; ConflictError."""
+        ...
+
+
+class Delegations(Protocol):
+    """Who acts for whom, by id."""
+
+    def find(self, delegation_id: str) -> Delegation | None: ...
+    def all(self) -> Mapping[str, Delegation]:
+        """At most a moment behind what was saved elsewhere."""
+        ...
+
+    def save(self, saves: Sequence[Save], act: Act) -> list[Delegation]:
+        """Each with its next version, all in one step; ConflictError with `current`."""
+        ...
+
+
+class SettingsKept(Protocol):
+    """The settings of the organisation: one entity, known by `organisation_settings.ALL`."""
+
+    def find(self, settings_id: str) -> OrganisationSettings | None: ...
+    def save(self, saves: Sequence[Save], act: Act) -> list[OrganisationSettings]:
+        """ConflictError with `current`."""
         ...

@@ -45,6 +45,14 @@ def preview(
             }
             for one in found.totals
         ],
+        "others": [
+            {
+                "billing_period": one.billing_period,
+                "currency": one.currency,
+                "difference": text(one.difference),
+            }
+            for one in found.others
+        ],
         "freshness": [freshness(bill) for bill in found.bills],
         "next_cursor": next_cursor,
     }

@@ -1,16 +1,17 @@
 """Previews: what a change of who pays would do to each product of each open month, in money."""
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from finops.domain.allocations import Lives, Rules
-from finops.domain.authorization import Action, may, must, must_reach
+from finops.domain.authorization import Action, Reach, may, must, must_reach, reach
 from finops.domain.bills import Bill
-from finops.domain.elements import ENTERPRISE, ancestors
+from finops.domain.elements import ENTERPRISE, ancestors, covers
 from finops.domain.errors import InvalidError, NotFoundError
 from finops.domain.people import Person
 from finops.domain.periods import BillingPeriod, Period
@@ -28,8 +29,10 @@ from finops.domain.rule_changes import (
     applied,
 )
 from finops.domain.rule_snapshots import Scene, Snapshot
+from finops.domain.shares import AccountShares
 from finops.domain.values import Frozen
 from finops.usecases.allocation_starts import open_bills
+from finops.usecases.claims import must_say_why
 from finops.usecases.grounds import Book, ground
 from finops.usecases.ports import AllocationRuns, Bills, Ledger
 from finops.usecases.workloads import must_have_a_share
@@ -48,15 +51,20 @@ NEEDED = {
 class Preview(Frozen):
     """What is asked: some *changes*, made together at a moment, and the bills they may change.
 
-    *element* is one that they are for.
+    *element* is one that they are for; *reach* is what who asked has rights at and under.
     """
 
     preview_id: str
     by: str
     at: datetime
     element: str = ENTERPRISE
+    reach: tuple[str, ...] = (ENTERPRISE,)
     changes: tuple[Change, ...]
     bills: tuple[tuple[str, str], ...]
+
+    def sees(self, product_id: str) -> bool:
+        """Whether who asked may know of a product."""
+        return any(covers(own, product_id) for own in self.reach)
 
     @staticmethod
     def place(preview_id: str) -> str:
@@ -120,8 +128,10 @@ class Studio(NamedTuple):
 def ask_preview(changes: Sequence[Change], *, by: Person, at: datetime, studio: Studio) -> Preview:
     """What if these changes were made now? `preview_effects` has the answer in a moment.
 
-    Who may not make a change may not try it. What would be wrong with it is said at once, as it
-    would be to who makes it.
+    Who may not make a change may not try it, but owners may try what they want to propose: who else
+    pays for an account that they pay for. What would be wrong with a change is said at once, as it
+    would be to who makes it; of products out of sight nothing is said. The same question of the same
+    day, rules and bills is the same preview: it joins the one that is there.
     """
     if not 1 <= len(changes) <= MOST_CHANGES:
         raise InvalidError(f"name 1 to {MOST_CHANGES} changes to try, not {len(changes)}")
@@ -130,28 +140,45 @@ def ask_preview(changes: Sequence[Change], *, by: Person, at: datetime, studio: 
     # A workload outside of the scope is none: its product must not be told.
     seen = {id_: one for id_, one in base.workloads.items() if base.sees(one.product_id)}
     base = base._replace(workloads=seen)
-    rules, _ = studio.book.now()
+    rules, revision = studio.book.now()
     products = [product for change in changes for product in _must(by, change, base, rules)]
     after = applied(changes, rules, base)
-    told = "\n".join([by.email, at.isoformat(), *(one.model_dump_json() for one in changes)])
-    preview_id = hashlib.sha256(told.encode()).hexdigest()[:20]
     accounts = frozenset({*rules.shares, *rules.claims, *after.shares, *after.claims})
+    guesses = () if may(by, Action.SET_SHARES) else tuple(changes)
+    bills = [
+        bill
+        for bill in open_bills(studio.bills, grounds.open_from)
+        if _concern(rules, after, base.products, bill, accounts)
+        or any(_may_concern(change, bill, at.date()) for change in guesses)
+    ]
+    loads = [bill.load_id for bill in bills]
+    tried = [one.model_dump_json() for one in changes]
+    told = json.dumps([by.email, by.reach, str(at.date()), revision, loads, tried])
     asked = Preview(
-        preview_id=preview_id,
+        preview_id=hashlib.sha256(told.encode()).hexdigest()[:20],
         by=by.email,
         at=at,
         element=products[0] if products else ENTERPRISE,
+        reach=by.reach,
         changes=tuple(changes),
-        bills=tuple(
-            (bill.billing_account_id, bill.billing_period)
-            for bill in open_bills(studio.bills, grounds.open_from)
-            if _concern(rules, after, base.products, bill, accounts)
-        ),
+        bills=tuple((bill.billing_account_id, bill.billing_period) for bill in bills),
     )
-    studio.ledger.put_json(Preview.place(preview_id), asked.model_dump(mode="json"))
+    place = Preview.place(asked.preview_id)
+    if (known := _found(place, studio.ledger)) is not None:
+        asked = Preview(**known)
+    else:
+        studio.ledger.put_json(place, asked.model_dump(mode="json"))
     for of in asked.bills:
-        studio.runs.start(asked.run_name(*of), *of, preview_id)
+        if _found(Preview.result(asked.preview_id, *of), studio.ledger) is None:
+            studio.runs.start(asked.run_name(*of), *of, asked.preview_id)
     return asked
+
+
+def _found(place: str, ledger: Ledger) -> Any:
+    try:
+        return ledger.get_json(place)
+    except NotFoundError:
+        return None
 
 
 def _concern(
@@ -170,25 +197,75 @@ def _concern(
     return Snapshot.of(before, products, scene) != Snapshot.of(after, products, scene)
 
 
+def _may_concern(change: Change, bill: Bill, today: date) -> bool:
+    """Whether another split of an account could differ for *bill*, whatever the one in force is: who
+    sees only a part of that learns nothing of the rest from what a preview does not look at.
+    """
+    if not isinstance(change, MapAccount):
+        return False
+    return (change.start or today) < BillingPeriod(bill.billing_period).end + NEIGHBOURS
+
+
 def _must(by: Person, change: Change, base: Ground, rules: Rules) -> list[str]:
     """The products that *change* is for, where it needs a right on them."""
-    action = NEEDED.get(type(change))
-    if action is not None:
-        must(by, action)
+    if isinstance(change, MapAccount) and not may(by, Action.SET_SHARES):
+        return _must_pay_for(by, change, base.at.date(), rules.shares.get(change.account_id))
+    needed = NEEDED.get(type(change))
+    if needed is not None:
+        must(by, needed)
         return []
+    action, plans = Action.CLAIM_RESOURCES, Action.PLAN_WORKLOAD
+    if reach(by, action) is None:
+        action = plans = Action.PROPOSE_REMAP
+        if reach(by, action) is None:
+            must_reach(by, Action.CLAIM_RESOURCES)
     products: list[str] = []
     if isinstance(change, ClaimResources):
         workload = base.workload(change.workload_id)
         split = rules.shares.get(workload.account_id)
-        must_have_a_share(workload.account_id, split, base.at.date(), by=by)
+        must_have_a_share(workload.account_id, split, base.at.date(), by=by, action=plans)
+        must_say_why(change.start, base.at.date(), change.reason)
         products.append(workload.product_id)
     elif isinstance(change, ReleaseResources):
-        must_reach(by, Action.CLAIM_RESOURCES)
         claims = rules.claims.get(change.account_id)
         products += change.products(claims, base) if claims else ()
     for product in products:
-        must(by, Action.CLAIM_RESOURCES, product)
+        must(by, action, product)
     return products
+
+
+def _must_pay_for(
+    by: Person, change: MapAccount, today: date, split: AccountShares | None
+) -> list[str]:
+    """The products of *by* that pay for the account today, and for each day that is to change.
+
+    Raises NotFoundError for an account that none of them pays for, as for one that there is not,
+    and InvalidError for a start on a day of which they see nothing.
+    """
+    start = min(change.start or today, today)
+    spans = split.spans(Period(start, today + timedelta(1))) if split else ()
+    paying = [
+        [product for product, _ in span.revision.shares if may(by, Action.PROPOSE_REMAP, product)]
+        if span.revision
+        else []
+        for span in spans
+    ]
+    parts = spans[-1].revision.shares if spans and spans[-1].revision else ()
+    if must_reach(by, Action.SEE_ALLOCATIONS) is Reach.EVERYWHERE or any(
+        may(by, Action.SEE_ALLOCATIONS, product) for product, _ in parts
+    ):
+        must_reach(by, Action.PROPOSE_REMAP)
+    if not paying or not paying[-1]:
+        raise NotFoundError(
+            f"there is no account {change.account_id} in your financial scope: no product of yours "
+            "has a share of it today; ask a financial admin to try this"
+        )
+    if not all(paying):
+        raise InvalidError(
+            f"no product of yours pays for account {change.account_id} on every day from {start} "
+            "on; propose a later start"
+        )
+    return paying[-1]
 
 
 # Answered -----------------------------------------------------------------------------------------
@@ -222,11 +299,21 @@ class Moved(NamedTuple):
         return "\0".join([self.billing_period, self.currency or "", name])
 
 
+class Others(NamedTuple):
+    """By how much (ticks) a month changes for all that its reader does not see, together: products
+    out of their scope, and nobody. It is what their own pay less, so it tells nothing of the rest.
+    """
+
+    billing_period: str
+    currency: str | None
+    difference: int
+
+
 class Effects(NamedTuple):
     """What a preview has found out; *moved* is there for all months, once it is done.
 
     *totals* are of all that its reader may see of what moves: their elements, or the whole bill.
-    *bills* are those that hold some of it, as they are now.
+    *bills* are those that hold some of it, as they are now. *others* is for readers with a scope.
     """
 
     preview: Preview
@@ -234,6 +321,7 @@ class Effects(NamedTuple):
     moved: Sequence[Moved] = ()
     totals: Sequence[Moved] = ()
     bills: Sequence[Bill] = ()
+    others: Sequence[Others] = ()
 
 
 def preview_effects(preview_id: str, *, by: Person, studio: Studio) -> Effects:
@@ -242,14 +330,10 @@ def preview_effects(preview_id: str, *, by: Person, studio: Studio) -> Effects:
     Raises NotFoundError for the previews of others, but to administrators.
     """
     must_reach(by, Action.SEE_ALLOCATIONS)
-    missing = NotFoundError(f"there is no preview {preview_id}; they are kept for a month")
-    try:
-        asked = Preview(**studio.ledger.get_json(Preview.place(preview_id)))
-    except NotFoundError as error:
-        raise missing from error
+    asked = asked_preview(preview_id, ledger=studio.ledger)
     sees_bill = may(by, Action.SEE_UNALLOCATED)
     if asked.by != by.email and not sees_bill:
-        raise missing
+        raise unknown_preview(preview_id)
     found: list[Effect] = []
     for of in asked.bills:
         try:
@@ -274,7 +358,25 @@ def preview_effects(preview_id: str, *, by: Person, studio: Studio) -> Effects:
         if sees_bill or _is_known(by, one)
     )
     told = tuple(bill for bill in bills if bill is not None)
-    return Effects(asked, PreviewStatus.DONE, moved, _totals(whole), told)
+    totals = _totals(whole)
+    others = tuple(
+        Others(one.billing_period, one.currency, one.before - one.after)
+        for one in totals
+        if not sees_bill
+    )
+    return Effects(asked, PreviewStatus.DONE, moved, totals, told, others)
+
+
+def asked_preview(preview_id: str, *, ledger: Ledger) -> Preview:
+    """What was asked, by whomever. Raises NotFoundError."""
+    try:
+        return Preview(**ledger.get_json(Preview.place(preview_id)))
+    except NotFoundError as error:
+        raise unknown_preview(preview_id) from error
+
+
+def unknown_preview(preview_id: str) -> NotFoundError:
+    return NotFoundError(f"there is no preview {preview_id}; they are kept for a month")
 
 
 def _is_known(by: Person, effect: Effect) -> bool:

@@ -10,11 +10,15 @@ from finops.domain.budgets import Budget
 from finops.domain.chart_loads import ChartLoad
 from finops.domain.class_policies import ClassPolicies
 from finops.domain.credits import Credit
+from finops.domain.delegations import Delegation
 from finops.domain.discounts import PriceBook
 from finops.domain.gates import Gate
+from finops.domain.month_closes import MonthClose
+from finops.domain.organisation_settings import OrganisationSettings
 from finops.domain.people import Person
 from finops.domain.rule_documents import RulesHead
 from finops.domain.shares import AccountShares
+from finops.domain.spend_cards import SpendCard
 from finops.domain.values import Entity
 from finops.domain.workloads import Workload
 from finops.usecases.claims_views import claims_head
@@ -34,6 +38,10 @@ MODELS: Mapping[str, type[Entity]] = {
     "workload": Workload,
     "credit": Credit,
     "price-book": PriceBook,
+    "spend-card": SpendCard,
+    "month-close": MonthClose,
+    "delegation": Delegation,
+    "settings": OrganisationSettings,
 }
 
 

@@ -237,10 +237,10 @@ def _current(account_id: str, version: int, shares: SharesPort, stands_on: Groun
 def _saved(
     after: AccountShares, before: AccountShares, action: str, shares: SharesPort, act: Act
 ) -> AccountShares:
-    return shares.save([_save(before, after, action)], act)[0]
+    return shares.save([split_save(before, after, action)], act)[0]
 
 
-def _save(before: AccountShares, after: AccountShares, action: str) -> Save:
+def split_save(before: AccountShares, after: AccountShares, action: str) -> Save:
     """The record holds every split there was: it is for those whose scope covers all of them."""
     products = {product for revision in after.revisions for product, _ in revision.shares}
     deed = Deed(action=action, element=shared(products), event=EVENT)
@@ -331,7 +331,7 @@ def _save_all(changes: Sequence[_Change], shares: SharesPort, act: Act) -> None:
     for start in range(0, len(changes), STEP):
         some = changes[start : start + STEP]
         try:
-            shares.save([_save(one.before, one.after, "MapAccount") for one in some], act)
+            shares.save([split_save(one.before, one.after, "MapAccount") for one in some], act)
         except ConflictError as error:
             raise ConflictError(
                 f"somebody mapped one of these accounts at the same time: {start} of "

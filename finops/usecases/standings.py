@@ -31,7 +31,13 @@ def standings(
         Standing(
             bill,
             found := made.get((bill.billing_account_id, bill.billing_period)),
-            found is not None and found.is_of(bill.load_id, revision, book.basis),
+            found is not None
+            and found.is_of(
+                bill.load_id,
+                revision,
+                book.basis,
+                is_closed=book.is_closed(bill.billing_period),
+            ),
         )
         for bill in bills
     ]

@@ -1,6 +1,7 @@
 """Tasks of people, the elements that lack an owner, and the one mail a day that says so."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from datetime import date
 from functools import cached_property
 from typing import NamedTuple
@@ -13,18 +14,39 @@ from finops.domain.chart_loads import ChartHead
 from finops.domain.charts import Chart
 from finops.domain.fiscal_years import FiscalYear
 from finops.domain.people import Holders, Person, Role, holders
-from finops.domain.tasks import MissingOwner, Task, appointments, missing_owners, tasks_on
+from finops.domain.tasks import (
+    MissingOwner,
+    Task,
+    appointments,
+    missing_owners,
+    tasks_on,
+    together,
+)
+from finops.usecases.card_tasks import CardDesk, CardWork, OwedCard, card_work, open_months
 from finops.usecases.memo import Memo, stamp
-from finops.usecases.ports import Accounts, Budgets, Charts, Credits, People, Shares
+from finops.usecases.ports import (
+    Accounts,
+    Budgets,
+    Charts,
+    Closes,
+    Credits,
+    Delegations,
+    People,
+    SettingsKept,
+    Shares,
+    SpendCards,
+)
 
-# A step on an element of a year, what an account needs, or what is missing to say who pays.
-Owed = Task | AccountTask | AllocationTask
+# A step on an element of a year, what an account needs, what is missing to say who pays, or a step on
+# a spend card.
+Owed = Task | AccountTask | AllocationTask | OwedCard
 
 
 class Work:
     """All tasks of the years that are open, by year and product, with the charts they are of.
 
-    And what *accounts* need, and who pays (*allocation*): each the longest waiting first.
+    And what *accounts* need, who pays (*allocation*), and *cards*: each the longest waiting first.
+    *named* are these charts, and those of earlier years that open cards are of.
     """
 
     def __init__(
@@ -33,15 +55,26 @@ class Work:
         waiting: Mapping[int, Mapping[str, Sequence[Task]]],
         accounts: Sequence[AccountTask] = (),
         allocation: Sequence[AllocationTask] = (),
+        *,
+        named: Mapping[int, Chart] | None = None,
     ) -> None:
         self.charts = charts
+        self.named = charts if named is None else named
+        self.cards: CardWork | None = None
         self._waiting = waiting
         self._others: Sequence[AccountTask | AllocationTask] = (*accounts, *allocation)
 
+    def beside(self, cards: CardWork) -> "Work":
+        """The same with what waits on *cards*."""
+        found = copy(self)
+        found.cards = cards
+        return found
+
     def of(self, person: Person) -> list[Owed]:
-        """What *person* owes: steps by year, kind and element, then on accounts, then on who pays."""
+        """What *person* owes: steps by year, kind and element, then the other kinds in their turn."""
         steps = sorted(self._steps(person), key=lambda task: (task.year, task.kind, task.element))
-        return [*steps, *(task for task in self._others if task.is_for(person))]
+        cards = self.cards.of(person) if self.cards else []
+        return [*steps, *(task for task in self._others if task.is_for(person)), *cards]
 
     def _steps(self, person: Person) -> list[Task]:
         if person.role is Role.CLOUD_ENGINEER:
@@ -55,9 +88,13 @@ class Work:
             if task.is_for(person)
         ]
 
-    @cached_property
+    @property
     def missing(self) -> list[MissingOwner]:
         """The elements that nobody holds while something waits there."""
+        return together(self._missing, self.cards.missing if self.cards else ())
+
+    @cached_property
+    def _missing(self) -> list[MissingOwner]:
         return missing_owners(
             task for of_year in self._waiting.values() for some in of_year.values() for task in some
         )
@@ -74,12 +111,26 @@ class Office(NamedTuple):
     credits: Credits
     first_month: int
     memo: Memo
+    cards: SpendCards
+    closes: Closes
+    delegations: Delegations
+    settings: SettingsKept
+
+    @property
+    def card_desk(self) -> CardDesk:
+        return CardDesk(
+            *(self.cards, self.people, self.closes, self.delegations, self.settings),
+            *(self.first_month, self.memo),
+        )
 
 
 def work(today: date, office: Office) -> Work:
-    """What waits in this fiscal year, and in those to come that have a chart."""
+    """What waits in this fiscal year, and in those to come that have a chart; and on cards."""
     this_year = FiscalYear.of(today, office.first_month)
-    heads = [head for head in office.charts.heads() if head.year >= this_year.year]
+    months = open_months(today, office.closes.all().values())
+    oldest = FiscalYear.of(min([today, *(month.start for month in months)]), office.first_month)
+    known = [head for head in office.charts.heads() if head.year >= oldest.year]
+    heads = [head for head in known if head.year >= this_year.year]
     people = office.people.all()
     accounts = office.accounts.all()
     shares, credits_ = office.shares.all(), office.credits.all()
@@ -87,18 +138,20 @@ def work(today: date, office: Office) -> Work:
 
     def made() -> Work:
         held = holders(people)
-        charts = {head.year: office.charts.read(head) for head in reversed(heads)}
+        named = {head.year: office.charts.read(head) for head in reversed(known)}
+        charts = {head.year: named[head.year] for head in reversed(heads)}
         waiting = {
             head.year: _waiting(charts[head.year], head, budgets[head.year], held, today, office)
             for head in heads
         }
         who_pays = allocation_tasks(accounts, shares, credits_.values(), today, year=this_year)
-        return Work(charts, waiting, account_tasks(accounts), who_pays)
+        return Work(charts, waiting, account_tasks(accounts), who_pays, named=named)
 
     stamps = tuple(stamp(of_year.values()) for of_year in budgets.values())
     rules = (stamp(accounts), stamp(shares.values()), stamp(credits_.values()))
-    made_of = (today, stamp(heads), stamp(people), rules, stamps)
-    return office.memo.of("work", made_of, made)
+    made_of = (today, stamp(known), stamp(people), rules, stamps)
+    found = office.memo.of("work", made_of, made)
+    return found.beside(card_work(today, office.card_desk))
 
 
 def _waiting(

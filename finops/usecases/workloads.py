@@ -165,16 +165,21 @@ def _folded(name: str) -> str:
 
 
 def must_have_a_share(
-    account_id: str, split: AccountShares | None, today: date, *, by: Person
+    account_id: str,
+    split: AccountShares | None,
+    today: date,
+    *,
+    by: Person,
+    action: Action = Action.PLAN_WORKLOAD,
 ) -> None:
-    """Nothing for who plans in any account; else NotFoundError where no product of their scope has a
-    share of this one, today or later.
+    """Nothing for who may do *action* in any account; else NotFoundError where no product that they
+    may do it for has a share of this one, today or later.
     """
-    if reach(by, Action.PLAN_WORKLOAD) is Reach.EVERYWHERE:
+    if reach(by, action) is Reach.EVERYWHERE:
         return
     spans = split.spans(Period(today, date.max)) if split else ()
     products = {product for span in spans if span.revision for product, _ in span.revision.shares}
-    if not any(may(by, Action.PLAN_WORKLOAD, product) for product in products):
+    if not any(may(by, action, product) for product in products):
         raise NotFoundError(
             f"there is no account {account_id} in your financial scope: no product of yours has a "
             "share of it today or later; ask a financial admin to split it, or a cloud engineer to "

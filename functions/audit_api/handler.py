@@ -92,6 +92,10 @@ def get_verification(since: Since = None, cursor: Cursor = None) -> Response[Any
             claims=wiring.claim_heads(),
             workloads=wiring.workloads(),
             credits=wiring.credits(),
+            cards=wiring.spend_cards(),
+            closes=wiring.closes(),
+            delegations=wiring.delegations(),
+            settings=wiring.settings_kept(),
         ),
     )
     return as_json(found.model_dump(mode="json"))

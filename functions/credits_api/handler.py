@@ -141,6 +141,7 @@ def post_credit(credit: NewCredit) -> Response[Any]:
         by=caller(app),
         credits_=wiring.credits(),
         charts=wiring.charts(),
+        open_from=wiring.open_from(),
         act=act(app, credit.reason, status=HTTPStatus.CREATED),
     )
     told = as_entity(made, shown(made), status=HTTPStatus.CREATED)
@@ -223,6 +224,7 @@ def put_credit(credit_id: CreditId, credit: NewCredit) -> Response[Any]:
         by=caller(app),
         credits_=wiring.credits(),
         charts=wiring.charts(),
+        open_from=wiring.open_from(),
         act=act(app, credit.reason),
     )
     return as_entity(made, shown(made))

@@ -36,6 +36,7 @@ from finops.runtime.rest import (
     wants_csv,
 )
 from finops.usecases import organisation_views, people
+from finops.usecases.card_tasks import OwedCard
 from finops.usecases.organisation_views import shown
 from finops.usecases.people import Wanted
 from finops.usecases.tasks import Owed, seen_missing_owners, tasks_of
@@ -74,14 +75,15 @@ def get_me() -> Response[Any]:
     responses=READ,
 )
 def get_tasks(limit: Limit = 100, cursor: Cursor = None) -> Response[Any]:
-    """Steps that wait for the caller, then what accounts need of them, then who is to pay.
+    """Steps that wait for the caller, then what accounts need of them, who is to pay, and spend cards.
 
-    The last are accounts without a split in force, splits that end with the fiscal year, and credits
-    that a bill names and nobody has mapped. CSV by `Accept: text/csv`.
+    Who is to pay: accounts without a split in force, splits that end with the fiscal year, credits
+    that a bill names and nobody has mapped. Cards are of months that are open, the newest six, also
+    of whom the caller stands in for. CSV by `Accept: text/csv`.
     """
     found, owed = tasks_of(now().date(), by=caller(app), office=wiring.office())
     some, following = page(owed, limit, cursor, _task_key)
-    items = [organisation_views.task(task, found.charts) for task in some]
+    items = [organisation_views.task(task, found.named) for task in some]
     return _listed(items, following, organisation_views.TASK_COLUMNS)
 
 
@@ -96,7 +98,7 @@ def get_missing_owners(limit: Limit = 100, cursor: Cursor = None) -> Response[An
     """Where a step waits and nobody holds the element: how many, and to whom they go meanwhile."""
     found, missing = seen_missing_owners(now().date(), by=caller(app), office=wiring.office())
     some, following = page(missing, limit, cursor, _missing_key)
-    items = [organisation_views.missing_owner(one, found.charts) for one in some]
+    items = [organisation_views.missing_owner(one, found.named) for one in some]
     return _listed(items, following, organisation_views.MISSING_COLUMNS)
 
 
@@ -299,6 +301,10 @@ def _task_key(task: Owed) -> str:
     if isinstance(task, AllocationTask):
         since = task.since.isoformat(timespec="microseconds")
         return f"allocation {since} {task.kind} {task.about}"
+    if isinstance(task, OwedCard):
+        since = task.since.isoformat(timespec="microseconds")
+        card = task.card
+        return f"card {since} {task.kind} {card.product_id} {card.start} {card.currency or ''}"
     return f"{task.year} {task.kind} {task.element}"
 
 

@@ -27,6 +27,7 @@ def handler(event: Step, context: LambdaContext) -> dict[str, Any]:
         book=wiring.book(),
         bills=wiring.bills(),
         allocations=wiring.allocations(),
+        closes=wiring.closes(),
         ledger=wiring.ledger(),
         bucket=wiring.ledger_bucket(),
     )

@@ -23,6 +23,7 @@ def handler(event: Step, context: LambdaContext) -> dict[str, Any]:
         now=now(),
         bills=wiring.bills(),
         allocations=wiring.allocations(),
+        closes=wiring.closes(),
         ledger=wiring.ledger(),
         limits=wiring.limits(),
     )

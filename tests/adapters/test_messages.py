@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from email import message_from_string
+from email.policy import default
 from typing import Any
 
 import pytest
@@ -233,3 +235,25 @@ def test_a_mail_goes_to_one_person_as_html_and_as_text(aws: None) -> None:
     assert sent.destinations["ToAddresses"] == [ADA]
     assert sent.subject == "Two steps — Crédit"
     assert "<p>Two</p>" in sent.body
+
+
+def test_a_mail_shows_its_images_where_it_names_them(aws: None) -> None:
+    client("sesv2").create_email_identity(EmailIdentity="finops@example.com")
+    html = '<p>Crédit</p><img src="cid:pace">'
+
+    SesMails(client("sesv2"), "finops@example.com").send(
+        Mail(ADA, "Two steps — Crédit", html, "Two", {"pace": b"\x89PNG"})
+    )
+
+    [sent] = ses_backends[DEFAULT_ACCOUNT_ID][REGION].sent_messages
+    message = message_from_string(sent.raw_data, policy=default)
+    [picture] = [part for part in message.walk() if part.get_content_type() == "image/png"]
+    assert message["Subject"] == "Two steps — Crédit"
+    bodies = {
+        part.get_content_type(): part.get_content().strip()
+        for part in message.walk()
+        if part.get_content_maintype() == "text"
+    }
+    assert bodies == {"text/plain": "Two", "text/html": html}
+    assert picture["Content-ID"] == "<pace>"
+    assert picture.get_content() == b"\x89PNG"

@@ -32,6 +32,8 @@ SEEING = (
     Action.SEE_ALLOCATIONS,
     Action.SEE_RESOURCES,
     Action.SEE_CREDITS,
+    Action.SEE_CARDS,
+    Action.SEE_CORRECTIONS,
 )
 
 

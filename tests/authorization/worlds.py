@@ -18,7 +18,12 @@ PRODUCTS = st.tuples(SLUGS, SLUGS, SLUGS, SLUGS).map(".".join)
 # What nobody has in a chart: too short, too long, with a part missing.
 MADE_UP = st.text("ab.-", max_size=10)
 # Whose step it is, as the specification says; other actions are nobody's step.
-STEPS = {Action.PLAN_BUDGET: 4, Action.DECIDE_BUDGET: 3}
+STEPS = {
+    Action.PLAN_BUDGET: 4,
+    Action.DECIDE_BUDGET: 3,
+    Action.ANSWER_CARD: 4,
+    Action.DECIDE_CARD: 3,
+}
 CASES = 40
 
 

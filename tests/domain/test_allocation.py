@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finops.domain.allocation import split
+from finops.domain.allocation import apportioned, split
 from finops.domain.errors import InvalidError
 
 some = settings(max_examples=60, deadline=None, derandomize=True)
@@ -97,3 +97,23 @@ def test_a_split_of_a_split_adds_up_on_all_four_levels(
 def test_weights_that_say_nothing_are_refused(weights: dict[str, int], reason: str) -> None:
     with pytest.raises(InvalidError, match=reason):
         split(100, weights)
+
+
+@given(
+    st.integers(-(10**15), 10**15),
+    st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=9).filter(sum),
+)
+def test_parts_by_weights_of_either_sign_add_up_and_are_off_by_less_than_one(
+    amount: int, weights: list[int]
+) -> None:
+    parts = apportioned(amount, weights)
+
+    assert sum(parts) == amount
+    whole = sum(weights)
+    for part, weight in zip(parts, weights, strict=True):
+        assert abs(Fraction(amount * weight, whole) - part) < 1
+
+
+def test_nothing_is_in_proportion_to_weights_that_come_to_zero() -> None:
+    with pytest.raises(InvalidError, match="come to zero"):
+        apportioned(5, [1, -1])

@@ -64,6 +64,13 @@ def test_an_allocation_of_another_engine_is_not_up_to_date(
     assert not seen().is_of("load-1", 5, CostBasis.BILLED)
 
 
+def test_of_a_closed_month_only_another_bill_makes_it_old() -> None:
+    one = seen()
+
+    assert one.is_of(one.load_id, 99, CostBasis.EFFECTIVE, is_closed=True)
+    assert not one.is_of("load-9", 0, one.basis, is_closed=True)
+
+
 def test_the_newest_two_turns_and_those_that_may_come_are_kept() -> None:
     current = seen().model_copy(update={"lineage": ("a.1", "b.2", "c.3"), "version": 4})
 

@@ -17,6 +17,7 @@ from finops.domain.card_tasks import (
     notices,
     task_of,
     told,
+    told_at,
 )
 from finops.domain.delegations import Signature
 from finops.domain.paces import Pace
@@ -209,6 +210,25 @@ def test_the_next_step_has_deadlines_of_its_own() -> None:
     assert not task(accepted).is_escalated
 
 
+def test_a_card_knows_which_notices_a_run_has_made_until_it_is_decided() -> None:
+    at = AT + timedelta(7)
+    made = told(card(), notices(card(), CHOSEN, at), at)
+
+    assert told_at(made, at) == (
+        CardNotice(kind=REMINDER, number=2),
+        CardNotice(kind=ESCALATION, number=1),
+    )
+    assert told_at(made, at + timedelta(1)) == ()
+    assert told_at(given_to(made, (CardCommand.ACCEPT, OLA)), at) == ()
+
+
+def test_a_later_notice_of_one_kind_leaves_the_moment_of_the_other() -> None:
+    first = told(card(), notices(card(), CHOSEN, AT + timedelta(4)), AT + timedelta(4))
+    then = told(first, notices(first, CHOSEN, AT + timedelta(7)), AT + timedelta(7))
+
+    assert (then.reminded_at, then.escalated_at) == (AT + timedelta(4), AT + timedelta(7))
+
+
 def test_nothing_told_leaves_a_card_as_it_is() -> None:
     one = card()
 
@@ -219,11 +239,11 @@ def test_without_days_of_escalation_there_is_no_deadline() -> None:
     assert deadline(card(), CardSettings(escalate_after=())) is None
 
 
-@pytest.mark.parametrize("times, also", [(1, PIA), (2, DAN), (3, BEA), (4, FIN), (9, FIN)])
-def test_an_escalated_step_is_for_a_level_above_as_well(times: int, also: Person) -> None:
+@pytest.mark.parametrize("times", [1, 2, 3, 4, 9])
+def test_an_escalated_step_is_for_the_levels_above_as_well(times: int) -> None:
     escalated = told(card(), [CardNotice(kind=ESCALATION, number=times)], AT)
 
-    assert owing(escalated) == [OLA, also]
+    assert owing(escalated) == [OLA, *(PIA, DAN, BEA, FIN)[:times]]
     assert task(escalated).is_escalated
 
 

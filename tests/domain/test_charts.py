@@ -257,6 +257,59 @@ def test_an_override_ends_what_is_absent_the_day_before_and_deletes_nothing(char
     assert after.names("media") == "Media"
 
 
+def test_no_product_ends_in_a_month_that_is_closed(chart: Chart) -> None:
+    """It has paid for something there. App and TV would have ended in January."""
+    override, web = controls(JAN, is_new=True, is_override=True), file(web=100)
+    same, report = apply(chart, override, web, first_month=1, planned={}, open_from=APR)
+
+    [error] = report.errors
+    assert same == chart
+    assert error.detail == (
+        f"{TV} and 1 more would end on 2026-01-01, in a closed month; end products on 2026-04-01 or "
+        "later: isNew=false and startDate 2026-04-01"
+    )
+    remedy = controls(APR, is_override=True)
+    after, report = apply(chart, remedy, web, first_month=1, planned={}, open_from=APR)
+    assert after is not None
+    assert report.errors == ()
+    assert steps(after, APP) == [(JAN, 50), (APR, None)]
+
+
+def test_a_product_that_would_begin_later_may_be_taken_back_from_a_closed_month_on() -> None:
+    chart, _ = loaded(None, controls(is_new=True), file(web=100))
+    ahead, _ = loaded(chart, controls(OCT), file(app=50))
+
+    _, report = apply(
+        *(ahead, controls(JAN, is_override=True), file(web=100)),
+        first_month=1,
+        planned={},
+        open_from=APR,
+    )
+
+    assert report.errors == ()
+
+
+def test_amounts_of_a_year_change_whatever_is_closed(chart: Chart) -> None:
+    after, report = apply(
+        chart, controls(JAN), file(web=120), first_month=1, planned={}, open_from=APR
+    )
+
+    assert report.errors == ()
+    assert after is not None
+    assert steps(after, WEB) == [(JAN, 120)]
+
+
+def test_no_product_of_a_year_that_is_closed_ends(chart: Chart) -> None:
+    override = controls(OCT, is_override=True)
+    _, report = apply(
+        chart, override, file(web=1), first_month=1, planned={}, open_from=date(2027, 1, 1)
+    )
+
+    assert [error.detail.partition("; ")[2] for error in report.errors] == [
+        "all of 2026 is closed: end products with the chart of a later year"
+    ]
+
+
 def test_an_override_replaces_later_steps_too(chart: Chart) -> None:
     once, _ = loaded(chart, controls(JUL), file(web=150, tv=40))
     after, report = loaded(once, controls(APR, is_override=True), file(web=100))

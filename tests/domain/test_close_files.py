@@ -3,6 +3,7 @@
 import csv
 import io
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -30,6 +31,7 @@ from finops.domain.close_files import (
     LineKind,
     accounts_payable,
     close_rows,
+    journal,
     of_units,
     planning_and_analysis,
     reconciliation,
@@ -394,7 +396,40 @@ def test_trap_17_two_currencies_meet_only_at_the_rate_that_the_close_kept() -> N
     assert Figures.of(month.snapshot).rates == month.rates
 
 
+def test_a_bill_that_names_no_currency_is_reported_as_the_one_of_budgets() -> None:
+    month = figures(allotment(100, currency=None), reporting_currency="USD", budget_currency="USD")
+
+    assert [row.get("reporting_net") for row in planning_and_analysis(month)] == [Amount(100_00, 2)]
+
+
 # Journal and reconciliation -----------------------------------------------------------------------
+
+
+def test_what_is_paid_for_nobody_is_no_amortization_and_no_credit_of_owners() -> None:
+    """A fee of 8,760.00 and a credit of 100.00 are nobody's; the shop used 24.00 of the fee."""
+    month = figures(
+        allotment(1_000),
+        allotment(8_760, None),
+        credit(100, product_id=None, reason="No share in force"),
+        credit(10, product_id=SHOP),
+        spend=(allotment(1_024),),
+        waived_unallocated="ada@example.org: prepaid",
+    )
+
+    rows = close_rows(month)[FileKind.RECONCILIATION]
+
+    must_chain(rows)
+    told = lines(rows)
+    assert told["AP to FP&A: AWS credits, which owners are not charged with"] == 10
+    assert told["AP to FP&A: Unallocated: AWS credits"] == 100
+    assert told["AP to FP&A: Amortization of commitments"] == 24
+    assert told["AP to FP&A: Unallocated: charged beyond what is billed"] == -8_760
+    assert {
+        row["line"]: row["detail"] for row in rows if str(row["line"]).startswith("Unallocated")
+    } == {
+        "Unallocated: AWS credits": "ada@example.org: prepaid",
+        "Unallocated: charged beyond what is billed": "ada@example.org: prepaid",
+    }
 
 
 def balance(rows: list[Row]) -> dict[str, tuple[int, int]]:
@@ -446,6 +481,23 @@ def test_cents_between_invoices_and_products_are_rounding() -> None:
     rounding = [row for row in rows[FileKind.JOURNAL] if row["account"] == "Rounding"]
     assert cents(rounding, "debit") == [(2,)]
     must_chain(rows[FileKind.RECONCILIATION])
+
+
+@pytest.mark.parametrize("file", [accounts_payable, planning_and_analysis])
+def test_more_than_rounding_is_never_called_so(file: Callable[[Figures], list[Row]]) -> None:
+    told = figures(allotment(100), allotment(50, APP))
+    files: tuple[Callable[[Figures], list[Row]], ...] = (accounts_payable, planning_and_analysis)
+    rows = {one: one(told) for one in files}
+    first, *others = rows[file]
+    net = first["net"]
+    assert isinstance(net, Amount)
+    rows[file] = [{**first, "net": Amount(net.units + 900, 2)}, *others]
+    payable, planning = rows.values()
+
+    with pytest.raises(ArithmeticError, match="no difference names"):
+        reconciliation(told, payable, planning)
+    with pytest.raises(ArithmeticError, match="left in the journal"):
+        journal(told, payable, planning)
 
 
 def test_what_was_waived_unallocated_is_named_with_who_and_why() -> None:

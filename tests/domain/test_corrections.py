@@ -218,6 +218,83 @@ def test_a_payer_that_has_no_bill_any_more_has_no_ids() -> None:
     assert invoiced(booked, [allotment(1)]) == booked
 
 
+SELLERS = {"charge_class": ChargeClass.MARKETPLACE, "invoice_id": None}
+
+
+def sold(amount: int, seller: str, invoice_id: str | None = None) -> Allotment:
+    """What the same product buys of a seller in the same account."""
+    return allotment(amount, **SELLERS | {"issuer": seller, "invoice_id": invoice_id})
+
+
+def test_what_was_paid_to_a_seller_without_an_id_is_of_that_sellers_invoice() -> None:
+    """A's bill is what it was; B's is 80.00 and no longer 50.00."""
+    closed = figures(AUGUST, sold(100, "A"), sold(50, "B"))
+    latest = [sold(100, "A", "INV-A"), sold(80, "B", "INV-B")]
+
+    corrections = corrected(AUGUST, closed.billed, latest)
+    september = figures(
+        SEPTEMBER,
+        corrections=corrections,
+        booked=booked_invoices(AUGUST, closed.billed, latest),
+    )
+
+    assert [(one.of.invoice_id, one.of.ticks // UNIT) for one in corrections] == [("INV-B", 30)]
+    assert nets(close_rows(september)[FileKind.AP]) == [("Correction", AUGUST, "INV-B", 30_00)]
+
+
+def test_a_seller_that_bills_nothing_any_more_is_not_paid_by_anothers_invoice() -> None:
+    closed = [sold(100, "A"), sold(50, "B")]
+
+    corrections = corrected(AUGUST, closed, [sold(50, "B", "INV-B")])
+
+    assert [(one.of.issuer, one.of.invoice_id, one.of.ticks // UNIT) for one in corrections] == [
+        ("A", None, -100)
+    ]
+
+
+def test_ids_that_come_in_two_deliveries_are_paid_what_each_invoice_says() -> None:
+    """Closed with 100.00 without an id; 60.00 of it is INV-8, and later 40.00 of it is INV-9."""
+    snapshot = (allotment(100, invoice_id=None),)
+    first = [allotment(60), allotment(40, invoice_id=None)]
+    corrections = corrected(AUGUST, snapshot, first)
+
+    booked = booked_so_far(AUGUST, snapshot, corrections)
+    second = [allotment(60), allotment(40, invoice_id="INV-9")]
+
+    assert {one.invoice_id: one.ticks // UNIT for one in booked} == {"INV-8": 60, None: 40}
+    assert corrected(AUGUST, booked, second) == ()
+    more = corrected(AUGUST, booked, [allotment(60), allotment(45, invoice_id="INV-9")])
+    assert [(one.of.invoice_id, one.of.ticks // UNIT) for one in more] == [("INV-9", 5)]
+
+
+def test_what_has_no_id_and_is_gone_leaves_the_invoices_alone_that_have_all_they_say() -> None:
+    booked = (allotment(60), allotment(40, invoice_id=None))
+
+    corrections = corrected(AUGUST, booked, [allotment(60)])
+
+    assert [(one.of.invoice_id, one.of.ticks // UNIT) for one in corrections] == [(None, -40)]
+
+
+def test_what_moved_to_another_product_before_the_ids_came_leaves_every_invoice_as_paid() -> None:
+    """100.00 were the shop's; 40.00 of them are the fleet's by now, on an invoice of its own."""
+    corrections = corrected(
+        AUGUST,
+        [allotment(100, invoice_id=None)],
+        [allotment(60), allotment(40, FLEET, invoice_id="INV-9")],
+    )
+
+    assert [
+        (one.of.invoice_id, one.of.product_id, one.of.ticks // UNIT) for one in corrections
+    ] == [("INV-9", FLEET, 40), ("INV-9", SHOP, -40)]
+
+
+def test_a_discount_goes_with_the_invoice_that_says_it() -> None:
+    booked = [allotment(150, invoice_id=None, discount=30 * UNIT)]
+    latest = [allotment(100), allotment(50, invoice_id="INV-9", discount=30 * UNIT)]
+
+    assert corrected(AUGUST, booked, latest) == ()
+
+
 # FOCUS --------------------------------------------------------------------------------------------
 
 
@@ -303,6 +380,8 @@ def bills(draw: st.DrawFn) -> Allotments:
             draw(st.sampled_from([SHOP, FLEET, None])),
             currency=draw(st.sampled_from(["USD", "EUR"])),
             invoice_id=draw(st.sampled_from(["INV-8", "INV-9", None])),
+            issuer=draw(st.sampled_from(["AWS", "A seller"])),
+            account=draw(st.sampled_from(["3333", "4444"])),
             charge_class=draw(st.sampled_from([ChargeClass.USAGE, ChargeClass.TAX])),
             ticks=draw(st.integers(-(10**13), 10**13)),
         )
@@ -363,3 +442,53 @@ def test_what_was_paid_of_an_invoice_then_and_now_is_the_invoice(
     assert {key: net for key, net in paid.items() if net} == {
         key: cents for key, ticks in due.items() if (cents := rounded(ticks))
     }
+
+
+def by_invoice(given_: Iterable[Allotment]) -> dict[Any, int]:
+    """By issuer and invoice."""
+    sums: Counter[Any] = Counter()
+    for one in given_:
+        sums[one.invoice, one.issuer] += one.ticks
+    return {key: ticks for key, ticks in sums.items() if ticks}
+
+
+@settings(max_examples=60, deadline=None)
+@given(bills(), bills())
+def test_what_has_no_id_is_never_paid_to_another_issuer(
+    snapshot: Allotments, latest: Allotments
+) -> None:
+    def by_issuer(given_: Iterable[Allotment]) -> dict[Any, int]:
+        sums: Counter[Any] = Counter()
+        for one in given_:
+            sums[one.currency, one.issuer] += one.ticks
+        return {key: ticks for key, ticks in sums.items() if ticks}
+
+    assert by_issuer(invoiced(snapshot, latest)) == by_issuer(snapshot)
+    assert by_owner(invoiced(snapshot, latest)) == by_owner(snapshot)
+
+
+@settings(max_examples=60, deadline=None)
+@given(bills(), st.data())
+def test_ids_alone_change_nothing_that_is_paid_of_any_invoice(
+    final: Allotments, data: st.DataObject
+) -> None:
+    """Closed without any id; then they come, some with each delivery, and no amount changes."""
+    final = summed(one._replace(ticks=abs(one.ticks)) for one in final)
+    ids = [one.invoice_id for one in final]
+    named: set[str | None] = set()
+    snapshot = summed(one._replace(invoice_id=None) for one in final)
+    corrections: list[Correction] = []
+    for id_ in data.draw(st.permutations(sorted({id_ for id_ in ids if id_}))):
+        named.add(id_)
+        latest = summed(
+            one if one.invoice_id in named else one._replace(invoice_id=None) for one in final
+        )
+        booked = booked_so_far(AUGUST, snapshot, corrections)
+        corrections += corrected(AUGUST, booked, latest)
+        booked = booked_so_far(AUGUST, snapshot, corrections)
+        assert by_invoice(invoiced(booked, latest)) == by_invoice(latest)
+        assert total(corrections) == 0
+        due = by_invoice(latest)
+        for (invoice, issuer), ticks in by_invoice(booked).items():
+            if invoice.invoice_id is not None:
+                assert 0 < ticks <= due[invoice, issuer]

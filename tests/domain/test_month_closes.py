@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from finops.domain.bills import Bill, BillTotal
 from finops.domain.class_policies import ChargeClass
-from finops.domain.close_figures import Allotment, Header, Invoice, InvoiceSum
+from finops.domain.close_figures import Allotment, ExchangeRate, Header, Invoice, InvoiceSum
 from finops.domain.close_files import FileSeal
 from finops.domain.column_plans import FileKind
 from finops.domain.delegations import Signature
@@ -20,7 +21,7 @@ from finops.domain.loads import Costs
 from finops.domain.month_closes import (
     NEVER_WAIVED,
     TRANSITIONS,
-    CardStanding,
+    BookedCorrections,
     Check,
     CheckStatus,
     CloseCommand,
@@ -28,13 +29,16 @@ from finops.domain.month_closes import (
     Findings,
     MonthClose,
     Snapshot,
+    WeekStanding,
     bill_findings,
     card_findings,
     closed_before,
     findings,
+    frozen_before,
     header_findings,
     invoice_findings,
     proposed_headers,
+    rate_findings,
     share_findings,
     unallocated_findings,
 )
@@ -46,7 +50,16 @@ MONTH = "2026-08"
 AT = datetime(2026, 9, 7, 9, tzinfo=UTC)
 ADA, FIN = Signature(by="ada@example.org"), Signature(by="fin@example.org")
 SHOP = "retail.digital.storefront.web-shop"
+CARD = CardKey(SHOP, date(2026, 8, 9), "USD")
 SNAPSHOT = Snapshot(key="closes/2026-08/figures.json", sha256="a" * 64)
+REFUND = BookedCorrections(
+    original_period="2026-07",
+    key="closes/2026-08/corrections/c.json.gz",
+    sha256="c" * 64,
+    runs=(("1111", "run-1"),),
+    net=(("USD", 15 * UNIT),),
+    at=AT,
+)
 SEAL = FileSeal(kind=FileKind.AP, sha256="b" * 64, size=7, rows=1)
 GREEN: Findings = findings()
 CARDS: Findings = findings(cards=("one is Open", "two is Disputed"))
@@ -68,6 +81,10 @@ def closed() -> MonthClose:
 def waived(found: Findings = CARDS, check: Check = Check.CARDS_FINAL, **said: Any) -> MonthClose:
     usual: dict[str, Any] = {"by": ADA, "at": AT, "reason": "on leave"}
     return new().waived(check, found, **usual | said)
+
+
+def booked(number: int = 1) -> BookedCorrections:
+    return REFUND.model_copy(update={"key": f"closes/2026-08/corrections/{number}.json.gz"})
 
 
 def status(close: MonthClose, found: Findings, check: Check = Check.CARDS_FINAL) -> CheckStatus:
@@ -269,11 +286,47 @@ def test_nothing_leads_out_of_closed() -> None:
             act()
 
 
+def test_a_month_in_preparation_takes_corrections_over_each_of_them_once() -> None:
+    close = new().with_corrections(booked(1), AT).with_corrections(booked(2), AT)
+
+    assert close.corrections == (booked(1), booked(2))
+    assert close.with_corrections(booked(1), AT) is close
+
+
+def test_a_close_that_has_begun_takes_no_corrections_over() -> None:
+    for close in (begun(new()), closed()):
+        with pytest.raises(ConflictError, match="2026-08 is Clos"):
+            close.with_corrections(booked(), AT)
+
+
+def test_a_close_that_is_given_up_keeps_its_corrections() -> None:
+    close = begun(new().with_corrections(booked(), AT)).given_up("no space left", AT)
+
+    assert close.corrections == (booked(),)
+
+
+@pytest.mark.parametrize("month", [MONTH, "2026-09"])
+def test_a_month_takes_no_corrections_of_itself_or_of_a_later_one(month: str) -> None:
+    of = REFUND.model_copy(update={"original_period": month})
+
+    with pytest.raises(InvalidError, match=f"{month} is not before 2026-08"):
+        new().with_corrections(of, AT)
+
+
 def test_all_before_the_last_closed_month_is_closed() -> None:
     july = MonthClose(month="2026-07", status=CloseStatus.CLOSED)
 
     assert closed_before([]) == date.min
     assert closed_before([closed(), july, MonthClose.new("2026-09")]) == date(2026, 9, 1)
+
+
+def test_a_month_that_is_being_closed_is_out_of_reach_of_rules_and_not_closed_yet() -> None:
+    closing = MonthClose(month="2026-09", status=CloseStatus.CLOSING)
+    known = [closed(), closing, MonthClose.new("2026-10")]
+
+    assert frozen_before([]) == date.min
+    assert frozen_before(known) == date(2026, 10, 1)
+    assert closed_before(known) == date(2026, 9, 1)
 
 
 # Headers ------------------------------------------------------------------------------------------
@@ -334,9 +387,9 @@ def test_the_bill_proposes_vendor_and_invoices() -> None:
 # What is wrong ------------------------------------------------------------------------------------
 
 
-def bill(payer: str, without: int = 0) -> Bill:
-    nothing = dict.fromkeys(Costs.model_fields, 0)
-    total = BillTotal(billing_currency="USD", costs=Costs(**nothing), lines_without_invoice=without)
+def bill(payer: str, without: int = 0, amount: int = 7) -> Bill:
+    costs = Costs(billed_cost=amount * UNIT)
+    total = BillTotal(billing_currency="USD", costs=costs, lines_without_invoice=without)
     return Bill(
         billing_account_id=payer,
         billing_period=MONTH,
@@ -353,7 +406,7 @@ def test_a_bill_is_final_when_every_payer_has_sent_one_with_all_its_invoice_ids(
 
     assert bill_findings(MONTH, ["1111", "2222", "3333"], bills) == (
         "payer 3333 has no bill of 2026-08",
-        "the bill of payer 2222 has 1,500 lines without an invoice id",
+        "the bill of payer 2222, 7.0000000000 USD, has 1,500 lines without an invoice id",
     )
     assert bill_findings(MONTH, ["1111"], [bill("1111")]) == ()
 
@@ -372,19 +425,41 @@ def test_an_invoice_reconciles_to_the_last_tick() -> None:
 
 
 def test_what_nobody_owns_is_told_by_account_and_reason() -> None:
-    found = unallocated_findings(
-        [allotment(1), allotment(2, None), allotment(3, None, account=None), allotment(3, None)]
-    )
+    billed = [
+        *(allotment(1), allotment(2, None)),
+        *(allotment(3, None, account=None), allotment(3, None)),
+    ]
 
-    assert found == (
+    assert unallocated_findings(billed, billed) == (
         "5.0000000000 USD of account 3333 (payer 1111) has no owner: No share in force",
         "3.0000000000 USD of no account (payer 1111) has no owner: No share in force",
     )
 
 
+def test_what_is_billed_to_nobody_is_told_beside_what_is_charged_to_nobody() -> None:
+    """A yearly fee of 8,760.00 is nobody's, and the 24.00 that were used of it are a product's."""
+    fee = allotment(8_760, None, account="9999", reason="No fee")
+    both = allotment(5, None)
+
+    assert unallocated_findings([allotment(24), both], [fee, both]) == (
+        "5.0000000000 USD of account 3333 (payer 1111) has no owner: No share in force",
+        "8760.0000000000 USD of account 9999 (payer 1111) is billed and has no owner: No fee",
+    )
+
+
+def test_what_aws_credited_to_nobody_is_told_and_makes_up_for_nothing() -> None:
+    credit = allotment(-5, None, charge_category="Credit", charge_class=None, reason="None")
+    billed = [allotment(5, None), credit]
+
+    assert unallocated_findings(billed, billed) == (
+        "5.0000000000 USD of account 3333 (payer 1111) has no owner: No share in force",
+        "-5.0000000000 USD of account 3333 (payer 1111) is credited by AWS and has no owner: None",
+    )
+
+
 def test_only_approved_and_resolved_cards_are_final() -> None:
-    def standing(day: int, said: CardStatus | None) -> CardStanding:
-        return CardStanding(CardKey(SHOP, date(2026, 8, day), "USD"), said)
+    def standing(day: int, said: CardStatus | None) -> WeekStanding:
+        return WeekStanding(CardKey(SHOP, date(2026, 8, day), "USD"), said, day * UNIT)
 
     found = card_findings(
         [
@@ -396,8 +471,23 @@ def test_only_approved_and_resolved_cards_are_final() -> None:
     )
 
     assert found == (
-        f"{SHOP}: the card of 2026-08-09 in USD is Accepted",
-        f"{SHOP}: the card of 2026-08-16 in USD is not made",
+        f"{SHOP}: the card of 2026-08-09, 9.0000000000 USD, is Accepted",
+        f"{SHOP}: the card of 2026-08-16, 16.0000000000 USD, is not made",
+    )
+
+
+def test_what_no_card_has_is_named_though_the_card_of_its_week_is_final() -> None:
+    found = card_findings(
+        [
+            WeekStanding(CARD, CardStatus.APPROVED, 600 * UNIT, 50 * UNIT),
+            WeekStanding(CARD._replace(start=date(2026, 8, 16)), CardStatus.OPEN, 0, -UNIT),
+        ]
+    )
+
+    assert found == (
+        f"{SHOP}: the card of 2026-08-09 lacks 50.0000000000 USD, which no other card has yet",
+        f"{SHOP}: the card of 2026-08-16, 0.0000000000 USD, is Open",
+        f"{SHOP}: the card of 2026-08-16 lacks -1.0000000000 USD, which no other card has yet",
     )
 
 
@@ -411,12 +501,57 @@ def test_an_account_is_split_on_every_day_that_it_is_charged_for() -> None:
         at=datetime(2026, 8, 3, tzinfo=UTC),
     )
     days = [date(2026, 8, day) for day in (1, 2, 3, 4)]
+    spread = [*days[:2], date(2026, 8, 31)]
 
-    assert share_findings({"1": days, "2": days[:1]}, {"1": split}) == (
-        "account 1 has no share in force on 2 days, the first 2026-08-01",
-        "account 2 has no share in force on 1 day, the first 2026-08-01",
+    assert share_findings({"1": days, "2": days[:1], "3": spread}, {"1": split}) == (
+        "account 1 has no share in force on 2 days: 2026-08-01 to 2026-08-02",
+        "account 2 has no share in force on 1 day: 2026-08-01",
+        "account 3 has no share in force on 3 days: 2026-08-01 to 2026-08-02, 2026-08-31",
     )
     assert share_findings({"1": days[2:]}, {"1": split}) == ()
+
+
+def test_a_currency_without_a_rate_into_the_reporting_currency_is_named() -> None:
+    rates = [ExchangeRate(currency="EUR", rate=Decimal("1.1"), source="the bank's")]
+
+    assert rate_findings(["USD", "EUR", "JPY", "GBP", "JPY", None], rates, "USD") == (
+        "GBP has no exchange rate to USD: the rows in GBP have no net in USD",
+        "JPY has no exchange rate to USD: the rows in JPY have no net in USD",
+    )
+    assert rate_findings(["USD", "EUR"], rates, "USD") == ()
+    assert rate_findings(["JPY"], [], None) == ()
+
+
+@pytest.mark.parametrize(
+    "check, seen, later",
+    [
+        pytest.param(
+            Check.BILL_FINAL,
+            findings(bill=bill_findings(MONTH, ["1111"], [bill("1111", 3, 100)])),
+            findings(bill=bill_findings(MONTH, ["1111"], [bill("1111", 3, 1_000_100)])),
+            id="a bill that has grown",
+        ),
+        pytest.param(
+            Check.CARDS_FINAL,
+            findings(cards=card_findings([WeekStanding(CARD, CardStatus.OPEN, 10)])),
+            findings(cards=card_findings([WeekStanding(CARD, CardStatus.OPEN, 10**17)])),
+            id="a card that has grown",
+        ),
+        pytest.param(
+            Check.SHARES_SET,
+            findings(shares=share_findings({"1": [date(2026, 8, 1), date(2026, 8, 2)]}, {})),
+            findings(shares=share_findings({"1": [date(2026, 8, 1), date(2026, 8, 9)]}, {})),
+            id="other days",
+        ),
+    ],
+)
+def test_a_waiver_covers_the_amounts_and_the_days_that_were_seen(
+    check: Check, seen: Findings, later: Findings
+) -> None:
+    close = waived(seen, check)
+
+    assert status(close, seen, check) is CheckStatus.WAIVED
+    assert status(close, later, check) is CheckStatus.RED
 
 
 # Any course of a close ----------------------------------------------------------------------------
@@ -467,6 +602,10 @@ class AnyCourse(RuleBasedStateMachine):
         seal = SEAL.model_copy(update={"rows": 2}) if other else SEAL
         self.attempt(lambda: self.close.completed([seal], AT))
 
+    @rule(number=st.integers(1, 3))
+    def a_bill_before_it_is_corrected(self, number: int) -> None:
+        self.attempt(lambda: self.close.with_corrections(booked(number), AT))
+
     @invariant()
     def what_is_closed_stays(self) -> None:
         if self.signed is not None:
@@ -502,6 +641,7 @@ def test_a_close_says_what_it_takes() -> None:
         CloseCommand.SET_HEADERS,
         CloseCommand.WAIVE,
         CloseCommand.WITHDRAW_WAIVER,
+        CloseCommand.BOOK_CORRECTIONS,
         CloseCommand.BEGIN,
     ]
     assert list(begun(new()).allowed) == [CloseCommand.ABANDON, CloseCommand.COMPLETE]

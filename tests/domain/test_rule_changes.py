@@ -128,6 +128,10 @@ def test_it_is_told_who_made_a_change_and_when() -> None:
         (SPLIT.model_copy(update={"shares": ((OLD, 10_000),)}), f"{OLD} has ended before"),
         (SPLIT.model_copy(update={"shares": ((SHOP, 9_999),)}), "99.99"),
         (CLAIM.model_copy(update={"workload_id": "w-old"}), f"{OLD} has ended before"),
+        (
+            CLAIM.model_copy(update={"workload_id": "w-old"}),
+            "claim for a workload of a product that is alive",
+        ),
         (CLAIM.model_copy(update={"start": date(2026, 7, 31)}), "2026-08-01"),
         (ADD.model_copy(update={"workload_id": "w-old"}), f"{OLD} has ended before"),
         (TAXES.model_copy(update={"product_id": "a.b.c.d"}), "there is no product a.b.c.d"),

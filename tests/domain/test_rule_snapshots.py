@@ -101,6 +101,48 @@ class Case:
         return self.name
 
 
+# A bill that came after the close ------------------------------------------------------------------
+
+
+def test_the_rules_of_a_closed_month_stay_whatever_has_changed_since() -> None:
+    kept = Snapshot.of(RULES, LIVES, SCENE)
+    split = shares(ACCOUNT, SHOP, FIRST)
+    changed = RULES._replace(
+        shares={ACCOUNT: split},
+        claims={},
+        claim_rules=ClaimRules(),
+        policies={},
+        basis=CostBasis.EFFECTIVE,
+    )
+
+    assert kept.beside(Snapshot.of(changed, {}, SCENE)) == kept
+
+
+def test_the_order_in_which_claim_rules_were_tried_stays() -> None:
+    one, two = rule("r-1", FIRST), rule("r-2", FIRST)
+    kept = Snapshot.of(RULES._replace(claim_rules=ClaimRules(rules=(one, two))), LIVES, SCENE)
+    turned = RULES._replace(claim_rules=ClaimRules(rules=(two, one)))
+
+    assert kept.beside(Snapshot.of(turned, LIVES, SCENE)).claim_rules.rules == (one, two)
+
+
+def test_an_account_that_the_bill_did_not_have_brings_its_rules_along() -> None:
+    kept = Snapshot.of(RULES, {SEARCH: LIVES[SEARCH], SHOP: LIVES[SHOP]}, SCENE)
+    unused = "retail.digital.web.unused"
+    more = RULES._replace(
+        shares={**RULES.shares, OTHER: shares(OTHER, unused, FIRST)},
+        claims={**RULES.claims, OTHER: claims(OTHER, "j-1", start=AT.date())},
+        claim_rules=ClaimRules(rules=(rule("r-2", FIRST, account_id=OTHER), rule("r-1", FIRST))),
+    )
+    with_other = SCENE._replace(accounts=frozenset({ACCOUNT, OTHER}))
+    found = kept.beside(Snapshot.of(more, LIVES, with_other))
+
+    assert [one.account_id for one in found.shares] == [ACCOUNT, OTHER]
+    assert [one.account_id for one in found.claims] == [ACCOUNT, OTHER]
+    assert [one.rule_id for one in found.claim_rules.rules] == ["r-1", "r-2"]
+    assert unused in found.products
+
+
 CASES = [
     Case(
         "shares of next month",

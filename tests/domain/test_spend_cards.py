@@ -12,7 +12,7 @@ from finops.domain.delegations import Signature
 from finops.domain.errors import ConflictError, ForbiddenError, InvalidError
 from finops.domain.paces import Colour, Pace
 from finops.domain.periods import Period, spend_period
-from finops.domain.rule_changes import ReleaseResources
+from finops.domain.rule_changes import MapAccount, ReleaseResources
 from finops.domain.spend_cards import (
     COMMAND_LEVELS,
     FINAL,
@@ -392,6 +392,18 @@ def test_a_card_has_a_line_for_each_account_owner_and_service() -> None:
     ]
 
 
+def test_what_a_policy_gives_has_a_line_for_each_service_and_no_account() -> None:
+    """A class in proportion to spend gives each product a part of every account."""
+    policy = {"kind": PartKind.POLICY, "charge_class": ChargeClass.TAX}
+    parts = [part(2, WEEK, account=str(n), **policy) for n in range(300)]
+
+    [[one]] = card_lines(parts).values()
+
+    assert (one.account_id, one.kind, one.service, one.amount) == (
+        *(None, PartKind.POLICY, "AmazonEC2", 600),
+    )
+
+
 def test_late_usage_of_the_month_before_is_on_the_first_card_of_the_month_it_is_billed_in() -> None:
     parts = [part(10, date(2026, 7, 31)), part(5, date(2026, 8, 1)), part(1, date(2026, 9, 1))]
 
@@ -512,3 +524,25 @@ def test_only_a_disputed_card_awaits_rules() -> None:
 def test_days_of_reminders_go_up(days: tuple[int, ...]) -> None:
     with pytest.raises(InvalidError, match="one after the other"):
         CardSettings(remind_after=days)
+
+
+def test_a_card_is_on_record_where_all_that_a_proposal_names_is_in_sight() -> None:
+    portfolio = "retail.digital.storefront"
+    split = MapAccount(account_id=SHOP, shares=((f"{portfolio}.search", 10_000),))
+    proposed = RemapProposal(changes=(split,), effect=((WEB_SHOP, -70),))
+    foreign = PROPOSAL.model_copy(update={"effect": (("bank.credit.lending.loans", 70),)})
+    disputed = [
+        card(70).decided(
+            CardCommand.DISPUTE, by=signed(OLA), at=AT, reason="not ours", proposal=one
+        )
+        for one in (None, proposed, foreign)
+    ]
+
+    assert [one.on_record for one in disputed] == [WEB_SHOP, portfolio, ""]
+
+
+def test_a_card_whose_lines_are_elsewhere_is_known_by_what_they_come_to() -> None:
+    kept = card().changed(document="cards/x", sums=(78, 75))
+
+    assert (kept.spend, kept.amount, kept.is_zero) == (78, 75, False)
+    assert kept.colour is Colour.RED

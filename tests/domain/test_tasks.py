@@ -20,6 +20,7 @@ from finops.domain.tasks import (
     appointments,
     missing_owners,
     tasks_on,
+    together,
 )
 
 some = settings(max_examples=100, deadline=None, derandomize=True)
@@ -550,3 +551,12 @@ def test_what_its_only_holder_submitted_is_decided_by_somebody_who_finds_it() ->
         may(person, Action.DECIDE_BUDGET, WEB_SHOP, owed_at=task.owed_at, author=task.author)
         for person in crowd
     ] == [False, True, True]
+
+
+def test_what_waits_at_an_element_for_two_reasons_is_counted_once_each() -> None:
+    def missing(element: str, tasks: int) -> MissingOwner:
+        return MissingOwner(element=element, year=2026, level=4, goes_to="a.b.c", tasks=tasks)
+
+    found = together([missing("a.b.c.y", 1), missing("a.b.c.x", 2)], [missing("a.b.c.y", 3)])
+
+    assert found == [missing("a.b.c.x", 2), missing("a.b.c.y", 4)]

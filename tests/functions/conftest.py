@@ -5,6 +5,7 @@ Beside the bills there is an organisation, with somebody of each role.
 
 import base64
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -18,21 +19,30 @@ from finops.ledger.engine import connect
 from finops.runtime import rest, wiring
 from finops.usecases.allocated import Shelf
 from finops.usecases.bill_notes import BillNotes
+from finops.usecases.card_spending import RunCardSpending
 from finops.usecases.originals import Originals
 from functions.accounts_api import handler as accounts_api
 from functions.allocations_api import handler as allocations_api
 from functions.audit_api import handler as audit_api
 from functions.bills_api import handler as bills_api
 from functions.budgets_api import handler as budgets_api
+from functions.card_runs_api import handler as card_runs_api
 from functions.charts_api import handler as charts_api
 from functions.claims_api import handler as claims_api
+from functions.closes_api import handler as closes_api
+from functions.corrections_api import handler as corrections_api
 from functions.credits_api import handler as credits_api
 from functions.explain_api import handler as explain_api
 from functions.people_api import handler as people_api
 from functions.policies_api import handler as policies_api
 from functions.previews_api import handler as previews_api
+from functions.remaps_api import handler as remaps_api
 from functions.resources_api import handler as resources_api
+from functions.settings_api import handler as settings_api
 from functions.shares_api import handler as shares_api
+from functions.spend_cards_api import handler as spend_cards_api
+from functions.views_api import handler as views_api
+from tests.closing import closing_of
 from tests.exports import Line, csv_file, overwritten
 from tests.loading import House
 from tests.usecases.organisation import NOW, Organisation, sign_in
@@ -46,17 +56,31 @@ DOORS: tuple[Any, ...] = (
     accounts_api,
     claims_api,
     credits_api,
+    settings_api,
     shares_api,
     policies_api,
     resources_api,
     allocations_api,
     previews_api,
+    card_runs_api,
     explain_api,
+    spend_cards_api,
+    remaps_api,
+    closes_api,
+    corrections_api,
+    views_api,
 )
 APPS = [door.app for door in DOORS]
 # By the first part of the path, as API Gateway knows them.
 OPENED: dict[str, Any] = {
     path.split("/")[1]: door for door in DOORS for path in door.app.get_openapi_schema().paths or {}
+}
+
+# Several doors share the paths of a card.
+WHOLE: dict[re.Pattern[str], Any] = {
+    re.compile(re.sub(r"{\w+}", "[^/]+", path)): door
+    for door in DOORS
+    for path in door.app.get_openapi_schema().paths or {}
 }
 
 OTHER_PAYER = "888877776666"
@@ -120,6 +144,8 @@ PORTS = (
     *("credits", "product_spend"),
     *("rulebook", "allocations", "allocation_runs"),
     *("policies", "claim_rule_book", "claim_rule_heads", "claim_heads"),
+    "card_runs",
+    *("spend_cards", "closes", "delegations", "settings_kept", "remaps"),
 )
 
 
@@ -139,8 +165,13 @@ def replace_wiring(
     patch.setattr(wiring, "currency", lambda: "USD")
     shelf = Shelf(made.allocations, house.bills, house.ledger, lambda: connect(house.limits))
     patch.setattr(wiring, "shelf", lambda: shelf)
+    patch.setattr(wiring, "card_spending", lambda: RunCardSpending(shelf))
     originals = Originals(house.deliveries, house.limits.scratch / "originals")
     patch.setattr(wiring, "originals", lambda: originals)
+    closing = closing_of(made)
+    patch.setattr(wiring, "close_desk", lambda: closing.desk)
+    patch.setattr(wiring, "close_files", lambda: closing.files)
+    patch.setattr(wiring, "close_runs", lambda: closing.runs)
     patch.setattr(credits_api, "now", lambda: NOW)
     for module in (
         rest,
@@ -152,6 +183,9 @@ def replace_wiring(
         policies_api,
         resources_api,
         allocations_api,
+        spend_cards_api,
+        remaps_api,
+        views_api,
     ):
         patch.setattr(module, "now", lambda: NOW)
     rest._known.clear()
@@ -220,7 +254,8 @@ def ask(
         "body": base64.b64encode(body).decode() if isinstance(body, bytes) else body,
         "isBase64Encoded": is_binary,
     }
-    door = OPENED.get(path.split("/")[1] if "/" in path else "", bills_api)
+    first = OPENED.get(path.split("/")[1] if "/" in path else "", bills_api)
+    door = next((one for pattern, one in WHOLE.items() if pattern.fullmatch(path)), first)
     answered = door.handler(event, context(door.__name__.split(".")[-2]))
     told = {
         **(answered.get("headers") or {}),

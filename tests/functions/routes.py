@@ -10,21 +10,31 @@ from typing import Any, NamedTuple
 
 from finops.domain.accounts import AccountType
 from finops.domain.audit import Deed
-from finops.domain.authorization import Action, may, reach
+from finops.domain.authorization import NATURAL_LEVEL, Action, may, reach
 from finops.domain.budgets import Command
 from finops.domain.class_policies import ChargeClass, PolicyKind
 from finops.domain.credits import Credit, CreditTerms
+from finops.domain.delegations import Delegation, Signature
+from finops.domain.month_closes import Check
 from finops.domain.people import Person, PersonStatus, Role
 from finops.domain.rule_changes import AddClaimRule, ClaimResources, DecidePolicy, MapAccount
+from finops.domain.spend_cards import CardCommand, CardKey, RemapProposal
 from finops.usecases.accounts import check_accounts
 from finops.usecases.budgets import set_gate
 from finops.usecases.claim_rules import change_rules
 from finops.usecases.claims import claim
 from finops.usecases.class_policies import decide_policy
+from finops.usecases.month_closes import waive
+from finops.usecases.organisation_settings import in_force
 from finops.usecases.ports import Save
 from finops.usecases.previews import Preview, compared
 from finops.usecases.shares import map_account
 from finops.usecases.workloads import WorkloadPlan, plan_workload, workload_id
+from tests.carding import WEEK, card_line, put_card
+from tests.closing import MONTH as CLOSING
+from tests.closing import PAYER as CLOSE_PAYER
+from tests.closing import USUAL, closing_of
+from tests.correcting import booked
 from tests.exports import MONTH, PAYER
 from tests.fakes import InMemoryOrganizations
 from tests.functions.conftest import APPS, Answer, Loaded, ask
@@ -83,8 +93,8 @@ class Route(NamedTuple):
     """How a route is asked, and what it asks of whoever asks.
 
     *of* says what decides: `whole` (the right alone), `reach` (how far it goes), `element` (the
-    product of the place or what is above it), `person` (who holds the place), `own` (it is of who
-    asked for it, and of those who have the right).
+    product of the place or what is above it), `unit` (its business unit), `person` (who holds the
+    place), `own` (it is of who asked for it, and of those who have the right).
     """
 
     action: Action
@@ -132,6 +142,11 @@ class Route(NamedTuple):
                 return self.good if may(by, self.action) else 403
             case "reach":
                 return self.good if reach(by, self.action) else 403
+            case "unit":
+                unit = place.product.partition(".")[0]
+                if not reach(by, self.action):
+                    return 403
+                return self.good if may(by, self.action, unit) else 404
             case "person":
                 if not may(by, Action.SEE_PEOPLE, place.product):
                     return 404
@@ -147,7 +162,7 @@ class Route(NamedTuple):
                     element = place.portfolio
                 if not may(by, Action.SEE_ELEMENT, element):
                     return 404
-                owed = {Action.PLAN_BUDGET: 4, Action.DECIDE_BUDGET: 3}.get(self.action)
+                owed = NATURAL_LEVEL.get(self.action)
                 return self.good if may(by, self.action, element, owed_at=owed) else 403
         raise AssertionError(self.of)
 
@@ -473,6 +488,27 @@ def _known_prices(world: World, place: Place) -> Any:
     return world.organisation.credits.price_book()
 
 
+CARDS = {
+    "approves_zero": True,
+    "month_days": "Calendar",
+    "accept_after": 3,
+    "tolerance": 100,
+    "remind_after": [1],
+    "escalate_after": [2, 4],
+}
+FILES: dict[str, Any] = {
+    "plans": [{"kind": "Journal", "separator": ";", "decimal_mark": ","}],
+    "accounts": {"expense": "6000"},
+    "cost_centres": {"retail": "CC-1"},
+    "rates": [{"currency": "EUR", "rate": "1.0835", "source": "the treasury"}],
+    "reporting_currency": "USD",
+}
+
+
+def _known_settings(world: World, place: Place) -> Any:
+    return in_force(world.organisation.settings_kept)
+
+
 PREVIEW = "0f3a5b7c9d1e2f4a6b8c"
 
 
@@ -512,6 +548,121 @@ def _explained(world: World, place: Place) -> None:
 
 def _explain(end: str) -> Maker:
     return lambda world, place: f"/explain/{place.product}{end}?month={MONTH}{OF_A_DAY}"
+
+
+def _carded(world: World, place: Place) -> None:
+    """A card of the product waits for its owner."""
+    put_card(world.organisation, UNIT, place.product)
+
+
+def _billed_card(world: World, place: Place) -> None:
+    """A card of what the product pays of an account in September."""
+    _explained(world, place)
+    [made] = world.organisation.allocations.in_period(MONTH)
+    line = card_line(UNIT * 5 // 2)
+    first = date(2026, 9, 1)
+    put_card(
+        world.organisation, product=place.product, start=first, lines=[line], runs=[made.run_id]
+    )
+
+
+def _card(end: str = "") -> Maker:
+    return lambda world, place: f"/spend-cards/{place.product}/{WEEK}{end}"
+
+
+def _card_resources(world: World, place: Place) -> str:
+    return f"/spend-cards/{place.product}/2026-09-01/resources?account=444455556666"
+
+
+def _known_card(world: World, place: Place) -> Any:
+    return world.organisation.spend_cards.find(CardKey(place.product, WEEK, "USD"))
+
+
+def _disputed(world: World, place: Place) -> None:
+    """The owner disputes the card, and proposes the split that is in force."""
+    _mapped(world, place)
+    card = put_card(world.organisation, UNIT, place.product)
+    split = MapAccount(account_id=NEW_ACCOUNT, shares=((place.product, 10_000),))
+    disputed = card.decided(
+        CardCommand.DISPUTE,
+        by=Signature(by=place.owner),
+        at=NOW,
+        reason="not ours",
+        proposal=RemapProposal(changes=(split,), effect=((place.product, 5),)),
+    )
+    world.organisation.spend_cards.save([Save(card, disputed, Deed(action="Dispute"))], act())
+
+
+DELEGATION = "0123456789abcdef"
+
+
+def _stood_in(world: World, place: Place) -> None:
+    """Somebody acts for a financial admin."""
+    new = Delegation.granted(
+        DELEGATION,
+        absent="planner@example.com",
+        delegate=THEIRS.portfolio_owner,
+        start=NOW.date(),
+        end=date(2026, 3, 20),
+        by="planner@example.com",
+        at=NOW,
+    )
+    world.organisation.delegations.save([Save(None, new, Deed(action="Grant"))], act())
+
+
+def _known_delegation(world: World, place: Place) -> Any:
+    return world.organisation.delegations.find(DELEGATION)
+
+
+def _ready(world: World, place: Place) -> None:
+    """February is billed and signed."""
+    closing_of(world.organisation).ready()
+
+
+def _red(world: World, place: Place) -> None:
+    """February's bill is not final."""
+    closing = closing_of(world.organisation)
+    closing.ready()
+    closing.bill(*USUAL, is_final=False)
+
+
+def _waived(world: World, place: Place) -> None:
+    _red(world, place)
+    closing = closing_of(world.organisation)
+    by = _planner(world)
+    version = closing.close().version
+    done = act(by.email, reason="known")
+    waive(CLOSING, Check.BILL_FINAL, version, by=by, desk=closing.desk, act=done)
+
+
+def _closed_month(world: World, place: Place) -> None:
+    closing = closing_of(world.organisation)
+    closing.run(closing.ready())
+
+
+def _corrected(world: World, place: Place) -> None:
+    """What a later bill changed of February for the product is booked in March."""
+    booked(world.organisation.closes, closing_of(world.organisation).files, product=place.product)
+
+
+def _known_close(world: World, place: Place) -> Any:
+    return world.organisation.closes.find(CLOSING)
+
+
+def _close(end: str = "") -> Maker:
+    return lambda world, place: f"/closes/{CLOSING}{end}"
+
+
+def _file_link(world: World, place: Place) -> str:
+    unit = place.product.partition(".")[0]
+    return f"/closes/{CLOSING}/files/PlanningAndAnalysis.{unit}.csv/links"
+
+
+HEADERS = [{"payer_id": CLOSE_PAYER, "business_unit": "retail", "memo": "Another memo"}]
+
+
+def _view(name: str) -> Maker:
+    return lambda world, place: f"/views/{name}?month=2026-03&element={place.product}"
 
 
 A = Action
@@ -641,6 +792,53 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("get", "/audit/verification"): Route(
         A.VERIFY_AUDIT, "whole", _always("/audit/verification?since=2026-01-01")
     ),
+    ("get", "/corrections"): Route(
+        A.SEE_CORRECTIONS, "reach", _always("/corrections"), given=_corrected
+    ),
+    ("get", "/corrections/years/{fiscal_year}"): Route(
+        A.SEE_CORRECTIONS,
+        "element",
+        lambda world, place: f"/corrections/years/2026?element={place.product}",
+        given=_corrected,
+    ),
+    ("get", "/closes"): Route(A.SEE_CLOSE, "whole", _always("/closes"), given=_ready),
+    ("get", "/closes/{month}"): Route(A.SEE_CLOSE, "whole", _close(), given=_ready),
+    ("put", "/closes/{month}/headers"): Route(
+        A.SET_CLOSE_HEADERS,
+        "whole",
+        _close("/headers"),
+        body=_body(headers=HEADERS),
+        given=_ready,
+        entity=_known_close,
+        is_replayed=True,
+    ),
+    ("post", "/closes/{month}/waivers"): Route(
+        A.CLOSE_MONTH,
+        "whole",
+        _close("/waivers"),
+        body=_body(check="BillFinal", reason="AWS gives no invoice ids here"),
+        given=_red,
+        entity=_known_close,
+        is_replayed=True,
+    ),
+    ("post", "/closes/{month}/waivers/{check}/withdrawal"): Route(
+        A.CLOSE_MONTH,
+        "whole",
+        _close("/waivers/BillFinal/withdrawal"),
+        body=_body(reason="it came after all"),
+        given=_waived,
+        entity=_known_close,
+        is_replayed=True,
+    ),
+    ("post", "/closes/{month}/close"): Route(
+        A.CLOSE_MONTH, "whole", _close("/close"), 202, given=_ready, is_replayed=True
+    ),
+    ("get", "/closes/{month}/files"): Route(
+        A.SEE_CLOSE_FILES, "reach", _close("/files"), given=_closed_month
+    ),
+    ("post", "/closes/{month}/files/{name}/links"): Route(
+        A.SEE_CLOSE_FILES, "unit", _file_link, 201, given=_closed_month
+    ),
     ("get", "/credits"): Route(A.SEE_CREDITS, "reach", _always("/credits"), given=_granted),
     ("post", "/credits"): Route(
         A.GRANT_CREDIT, "element", _always("/credits"), 201, _granting, is_replayed=True
@@ -665,6 +863,23 @@ ROUTES: Mapping[tuple[str, str], Route] = {
         body=_body(reason="granted by mistake"),
         given=_granted,
         entity=_known_credit,
+        is_replayed=True,
+    ),
+    ("get", "/settings"): Route(A.SEE_SETTINGS, "whole", _always("/settings")),
+    ("put", "/settings/cards"): Route(
+        A.CHANGE_SETTINGS,
+        "whole",
+        _always("/settings/cards"),
+        body=_body(**CARDS),
+        entity=_known_settings,
+        is_replayed=True,
+    ),
+    ("put", "/settings/close"): Route(
+        A.CHANGE_SETTINGS,
+        "whole",
+        _always("/settings/close"),
+        body=_body(**FILES),
+        entity=_known_settings,
         is_replayed=True,
     ),
     ("get", "/discounts"): Route(A.SEE_DISCOUNTS, "whole", _always("/discounts")),
@@ -800,6 +1015,19 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("get", "/allocations/unallocated"): Route(
         A.SEE_UNALLOCATED, "whole", _always(f"/allocations/unallocated?month={MONTH}")
     ),
+    **{
+        ("get", f"/views/{name}"): Route(action, "element", _view(name))
+        for name, action in (
+            ("summary", A.SEE_CARDS),
+            ("snapshot", A.SEE_CARDS),
+            ("cards-by-status", A.SEE_CARDS),
+            ("variance", A.SEE_ALLOCATIONS),
+            ("heat-map", A.SEE_ALLOCATIONS),
+            ("weekly-cards", A.SEE_CARDS),
+            ("trend", A.SEE_ALLOCATIONS),
+            ("schedule", A.SEE_ALLOCATIONS),
+        )
+    },
     ("get", "/explain/{product_id}"): Route(A.SEE_ALLOCATIONS, "element", _explain("")),
     ("get", "/explain/{product_id}/charges"): Route(
         A.SEE_ALLOCATIONS, "element", _explain("/charges"), given=_explained
@@ -810,13 +1038,22 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("get", "/financial-scope"): Route(
         A.SEE_ALLOCATIONS, "reach", _always("/financial-scope"), given=_mapped
     ),
-    ("post", "/previews"): Route(
-        A.SET_SHARES,
+    ("post", "/spend-card-runs"): Route(
+        A.MAKE_CARDS, "whole", _always("/spend-card-runs"), 202, lambda *_: "{}", is_replayed=True
+    ),
+    ("get", "/spend-card-runs/{run_id}"): Route(
+        A.MAKE_CARDS,
         "whole",
+        _always("/spend-card-runs/run-1"),
+        given=lambda world, place: world.organisation.card_runs.start("run-1", None),
+    ),
+    ("post", "/previews"): Route(
+        A.PROPOSE_REMAP,
+        "element",
         _always("/previews"),
         202,
         _what_if,
-        given=_listed,
+        given=_mapped,
         is_replayed=True,
     ),
     ("get", "/previews/{preview_id}"): Route(
@@ -862,6 +1099,67 @@ ROUTES: Mapping[tuple[str, str], Route] = {
         body=_body(rule_ids=["by-service"]),
         given=_ruled,
         entity=_known_rules,
+        is_replayed=True,
+    ),
+    ("get", "/spend-cards"): Route(
+        A.SEE_CARDS, "reach", _always("/spend-cards?month=2026-03"), given=_carded
+    ),
+    ("get", "/spend-cards/{product_id}/{start}"): Route(
+        A.SEE_CARDS, "element", _card(), given=_carded
+    ),
+    ("get", "/spend-cards/{product_id}/{start}/lines"): Route(
+        A.SEE_CARDS, "element", _card("/lines"), given=_carded
+    ),
+    ("get", "/spend-cards/{product_id}/{start}/resources"): Route(
+        A.SEE_CARDS, "element", _card_resources, given=_billed_card
+    ),
+    ("post", "/spend-cards/{product_id}/{start}/decisions"): Route(
+        A.ANSWER_CARD,
+        "element",
+        _card("/decisions"),
+        body=_body(command="Dispute", reason="not ours"),
+        given=_carded,
+        entity=_known_card,
+        is_replayed=True,
+    ),
+    ("get", "/spend-cards/{product_id}/{start}/proposal"): Route(
+        A.SEE_CARDS, "element", _card("/proposal"), given=_disputed
+    ),
+    ("post", "/spend-cards/{product_id}/{start}/remaps"): Route(
+        A.REMAP,
+        "element",
+        _card("/remaps"),
+        body=_body(reason="it is right"),
+        given=_disputed,
+        entity=_known_card,
+        is_replayed=True,
+    ),
+    ("post", "/spend-card-decisions"): Route(
+        A.SEE_CARDS,
+        "reach",
+        _always("/spend-card-decisions"),
+        body=_body(command="Accept", waiting={"month": "2026-03"}),
+        given=_carded,
+        is_replayed=True,
+    ),
+    ("get", "/delegations"): Route(
+        A.SEE_ONESELF, "reach", _always("/delegations"), given=_stood_in
+    ),
+    ("post", "/delegations"): Route(
+        A.SEE_ONESELF,
+        "reach",
+        _always("/delegations"),
+        201,
+        _body(delegate="planner@example.com", end="2026-03-20"),
+        is_replayed=True,
+    ),
+    ("post", "/delegations/{delegation_id}/end"): Route(
+        A.DELEGATE_FOR_OTHERS,
+        "own",
+        _always(f"/delegations/{DELEGATION}/end"),
+        body=_body(reason="back"),
+        given=_stood_in,
+        entity=_known_delegation,
         is_replayed=True,
     ),
 }

@@ -121,6 +121,7 @@ def test_the_callers_tasks_hold_what_accounts_need(by: Person) -> None:
         "account_id": SHOP,
         "notice": "New",
         "credit_id": None,
+        **dict.fromkeys(("start", "end", "currency", "amount", "pace", "due", "acting_for")),
     }
     about_accounts = len(ask("GET", "/accounts/tasks", by=by).json["items"])
     tasks = ask("GET", "/tasks", by=by).json["items"]

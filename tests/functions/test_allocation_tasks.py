@@ -16,6 +16,7 @@ from tests.usecases.organisation import NOW, Organisation, act
 from tests.usecases.test_allocation_tasks import LAB, LINE, SHOP
 
 STEPS = ("MapAccount", "MapCredit")
+OF_CARDS = dict.fromkeys(("start", "end", "currency", "amount", "pace", "due", "acting_for"))
 
 
 @pytest.fixture
@@ -61,6 +62,7 @@ def test_an_account_to_split_and_a_credit_to_map_are_tasks_like_others(by: Perso
         "account_id": LAB,
         "notice": None,
         "credit_id": "c-1",
+        **OF_CARDS,
     }
     assert (found[0]["label"], found[0]["since"][:10]) == ("Account", "2026-03-10")
 

@@ -27,12 +27,15 @@ from tests.usecases.organisation import WEB_SHOP, Organisation
 Of = tuple[str, str]
 KEY = {"Idempotency-Key": "5f0c2f6e-8f5b-4a53-a0b1-3a6f4b8d8e11"}
 WITH_BODY = [of for of in WRITES if ROUTES[of].body]
-# A reason, whether to look again at once, and the last month, may be said.
+# A reason, whether to look again at once, a month, and other changes than proposed, may be said.
 NEED_NOTHING = {
     ("post", "/people/{email}/suspension"),
     ("post", "/accounts/checks"),
     ("post", "/workloads/{workload_id}/endings"),
     ("post", "/shares/{account_id}/renewals"),
+    ("post", "/delegations/{delegation_id}/end"),
+    ("post", "/spend-card-runs"),
+    ("post", "/spend-cards/{product_id}/{start}/remaps"),
 }
 
 

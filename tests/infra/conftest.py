@@ -51,6 +51,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
         "mail_logo": "https://example.com/logo.png",
         "app_url": "https://finops.example.com/?from=mail&in=one",
         "digest_hour": "0",
+        "close_delivery": "finance-inbox@444455556666",
     }
     return synthesize(tmp_path_factory.mktemp("full"), context)
 

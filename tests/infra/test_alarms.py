@@ -38,6 +38,8 @@ def test_a_load_or_allocation_that_fails_or_never_ends_is_heard_of(plain: Synthe
         assert _watched(plain, "AWS/States", metric) == [
             "AllocationsallocatemonthMachine",
             "BillsloadbillMachine",
+            "ClosesclosemonthMachine",
+            "SpendCardsmakespendcardsMachine",
         ]
 
 
@@ -50,11 +52,15 @@ def test_every_table_has_alarms_for_throttles(plain: Synthesized) -> None:
             "BillsTable",
             "BudgetsTable",
             "ChartsTable",
+            "ClosesTable",
             "CreditsTable",
+            "DelegationsTable",
             "LoadsTable",
             "PeopleTable",
             "RequestsTable",
             "RulesTable",
+            "SettingsTable",
+            "SpendCardsTable",
             "WorkloadsTable",
         ]
 
@@ -65,7 +71,9 @@ def test_dead_letters_and_errors_of_the_api_are_heard_of(plain: Synthesized) -> 
         for id_, queue in plain.resources("AWS::SQS::Queue").items()
         if "RedrivePolicy" not in queue["Properties"]
     }
-    assert {id_.partition("/")[0] for id_ in queues} == {"Allocation", "Billing", "Organization"}
+    assert {id_.partition("/")[0] for id_ in queues} == {
+        *("Allocation", "Billing", "Cards", "Close", "Organization")
+    }
     assert len(_watched(plain, "AWS/SQS", "ApproximateNumberOfMessagesVisible")) == len(queues)
     assert _watched(plain, "AWS/ApiGateway", "5XXError") == ["v1"]
 
@@ -81,9 +89,9 @@ def test_notices_that_stay_untold_are_heard_of_after_a_quarter_of_an_hour(
 
 
 def test_data_is_late_when_nothing_was_published_for_36_hours(plain: Synthesized) -> None:
-    [late] = [alarm for alarm in _alarms(plain) if alarm["Namespace"] == "FinOpsCenter"]
+    [late] = [alarm for alarm in _alarms(plain) if alarm["MetricName"] == "LoadsPublished"]
 
-    assert late["MetricName"] == "LoadsPublished"
+    assert late["Namespace"] == "FinOpsCenter"
     assert late["Dimensions"] == [{"Name": "service", "Value": "publish_load"}]
     assert late["Period"] * late["EvaluationPeriods"] == 36 * 3600
     assert (late["ComparisonOperator"], late["Threshold"]) == ("LessThanThreshold", 1)
@@ -114,9 +122,10 @@ def test_every_schedule_leaves_what_it_could_not_do_with_the_dead_letters(
     plain: Synthesized,
 ) -> None:
     schedules = plain.resources("AWS::Scheduler::Schedule").values()
+    targets = [schedule["Properties"]["Target"]["Arn"] for schedule in schedules]
     called = {
-        re.sub(r"[0-9A-F]{8}$", "", schedule["Properties"]["Target"]["Arn"]["Fn::GetAtt"][0])
-        for schedule in schedules
+        re.sub(r"[0-9A-F]{8}$", "", arn["Ref"] if "Ref" in arn else arn["Fn::GetAtt"][0])
+        for arn in targets
     }
 
     assert called == {
@@ -124,8 +133,12 @@ def test_every_schedule_leaves_what_it_could_not_do_with_the_dead_letters(
         "AllocationsstartallocationsFunction",
         "BillssweepdeliveriesFunction",
         "BillsexpiregenerationsFunction",
+        "CardNoticessendweeklydigestFunction",
+        "CardNoticestendcardsFunction",
+        "CorrectionsbookcorrectionsFunction",
         "CreditswarnofcreditsFunction",
         "NotificationssenddigestFunction",
+        "SpendCardsmakespendcardsMachine",
     }
     for schedule in schedules:
         target = schedule["Properties"]["Target"]
@@ -148,7 +161,10 @@ def test_a_door_that_nobody_waits_for_leaves_the_call_that_it_keeps_failing_at(
         "AllocationsstartallocationsFunction",
         "BillssweepdeliveriesFunction",
         "BillsexpiregenerationsFunction",
+        "CardNoticessendweeklydigestFunction",
+        "CardNoticestendcardsFunction",
         "ChartsloadchartFunction",
+        "CorrectionsbookcorrectionsFunction",
         "CreditsfindcreditsFunction",
         "CreditswarnofcreditsFunction",
         "NotificationssenddigestFunction",

@@ -26,6 +26,7 @@ ACCOUNTS = {"ACCOUNTS_TABLE": "AccountsTable"}
 RULES = {"RULES_TABLE": "RulesTable"}
 WORKLOADS = {"WORKLOADS_TABLE": "WorkloadsTable"}
 CREDITS = {"CREDITS_TABLE": "CreditsTable"}
+CLOSES = {"CLOSES_TABLE": "ClosesTable"}
 AUDIT = {"AUDIT_TABLE": "AuditTable"}
 REQUESTS = {"REQUESTS_TABLE": "RequestsTable"}
 CHART = {
@@ -36,15 +37,49 @@ CHART = {
 YEARS = CHART | {"FISCAL_YEAR_STARTS": "1"}
 LIVES = {name: told for name, told in YEARS.items() if name != "BUDGETS_TABLE"}
 ALLOCATED = LEDGER | BILLS | {"ALLOCATIONS_TABLE": "AllocationsTable"}
-GROUNDS = LIVES | ACCOUNTS | RULES | WORKLOADS | AUDIT | REQUESTS | {"COST_BASIS": "billed"}
+GROUNDS = (
+    LIVES | ACCOUNTS | CLOSES | RULES | WORKLOADS | AUDIT | REQUESTS | {"COST_BASIS": "billed"}
+)
 CALLER = PEOPLE | AUDIT | REQUESTS | {"ALLOWED_ORIGINS": "", "GROUP_ROLES": "{}"}
 START_ALLOCATION = {"ALLOCATE_MONTH_ARN": "AllocationsallocatemonthMachine"}
-DIGEST = {
-    "MAIL_FROM": "",
-    "MAIL_LOGO": "",
-    "APP_URL": "",
+MAILS = {"MAIL_FROM": "", "MAIL_LOGO": "", "APP_URL": ""}
+REMINDER = {
+    "MAIL_SUBJECT": "FinOps Center: $count spend cards wait",
+    "MAIL_TEXT": "Hello $name,\n\nthese spend cards still wait for somebody to sign for them.",
+}
+WEEKLY = {
+    "MAIL_SUBJECT": "FinOps Center: spend of $week",
+    "MAIL_TEXT": "Hello $name,\n\nthis is what was spent, and who signs for it, in the week of $week.",
+}
+DIGEST = MAILS | {
     "DIGEST_SUBJECT": "FinOps Center: what waits for you",
     "DIGEST_TEXT": "Hello $name,\n\nthis is what waits for you in the FinOps Center.",
+}
+
+CARDS = ALLOCATED | AUDIT | REQUESTS | ANSWER
+CARDS |= CLOSES | {"SPEND_CARDS_TABLE": "SpendCardsTable"}
+CARDS_KEPT = {
+    "SPEND_CARDS_TABLE": "SpendCardsTable",
+    "CLOSES_TABLE": "ClosesTable",
+    "DELEGATIONS_TABLE": "DelegationsTable",
+    "SETTINGS_TABLE": "SettingsTable",
+}
+CARD_TIMES = {
+    "CARDS_HOUR": "6",
+    "CARDS_TIME_ZONE": "UTC",
+    "CARDS_FROM": "",
+    "CARDS_RETRY_MINUTES": "30",
+    "CARDS_RETRY_HOURS": "24",
+}
+CLOSE_STEPS = CLOSES | AUDIT | REQUESTS
+CLOSE_FILES = CLOSE_STEPS | {"CLOSES_BUCKET": "CloseFilesBucket"}
+CLOSE_SOURCES = CLOSE_FILES | CREDITS | YEARS | ALLOCATED | RULES
+CLOSE_SOURCES |= {
+    "COST_BASIS": "billed",
+    "SPEND_CARDS_TABLE": "SpendCardsTable",
+    "SETTINGS_TABLE": "SettingsTable",
+    "CURRENCY": "USD",
+    "CARDS_FROM": "",
 }
 
 # By door: what it is told beside Powertools' own words (a store by the resource it names),
@@ -62,7 +97,13 @@ DOORS: dict[str, tuple[dict[str, str], int, int, int, str]] = {
     "plan_allocation": (ALLOCATED | GROUNDS, 1769, 300, 512, "analytics"),
     "allocate_accounts": (LEDGER | WORKER, 3538, 900, 10240, "analytics"),
     "spread_classes": (LEDGER | WORKER, 3538, 900, 10240, "analytics"),
-    "publish_allocation": (ALLOCATED | WORKER, 3538, 600, 4096, "analytics"),
+    "publish_allocation": (
+        ALLOCATED | WORKER | CLOSES | AUDIT | REQUESTS,
+        3538,
+        600,
+        4096,
+        "analytics",
+    ),
     "start_allocations": (
         ALLOCATED | GROUNDS | {"ALLOCATE_MONTH_ARN": "AllocationsallocatemonthMachine"},
         1024,
@@ -70,7 +111,7 @@ DOORS: dict[str, tuple[dict[str, str], int, int, int, str]] = {
         512,
         "core",
     ),
-    "load_chart": (YEARS | AUDIT | REQUESTS, 1769, 120, 512, "core"),
+    "load_chart": (YEARS | CLOSES | AUDIT | REQUESTS, 1769, 120, 512, "core"),
     "tell_notices": ({"NOTICES_NAME": "NoticesBus"}, 512, 60, 512, "core"),
     "keep_sign_ins": (
         {"USER_POOL_ID": "PeoplePool"} | PEOPLE | AUDIT | REQUESTS,
@@ -80,15 +121,62 @@ DOORS: dict[str, tuple[dict[str, str], int, int, int, str]] = {
         "core",
     ),
     "send_digest": (
-        YEARS | PEOPLE | ACCOUNTS | RULES | CREDITS | AUDIT | REQUESTS | DIGEST,
+        YEARS
+        | PEOPLE
+        | ACCOUNTS
+        | RULES
+        | CREDITS
+        | CARDS_KEPT
+        | LEDGER
+        | AUDIT
+        | REQUESTS
+        | DIGEST,
         1024,
         900,
         512,
         "core",
     ),
     "bills_api": (LEDGER | LOADS | BILLS | START | CALLER | ANSWER, 1769, 29, 4096, "analytics"),
-    "charts_api": (YEARS | CALLER, 1769, 29, 512, "core"),
-    "people_api": (YEARS | ACCOUNTS | RULES | CREDITS | CALLER, 1769, 29, 512, "core"),
+    "charts_api": (YEARS | CLOSES | CALLER, 1769, 29, 512, "core"),
+    "people_api": (
+        YEARS | ACCOUNTS | RULES | CREDITS | CARDS_KEPT | LEDGER | CALLER,
+        1769,
+        29,
+        512,
+        "core",
+    ),
+    "settings_api": (
+        {"SETTINGS_TABLE": "SettingsTable"}
+        | {name: told for name, told in LIVES.items() if name != "FISCAL_YEAR_STARTS"}
+        | CALLER,
+        1769,
+        29,
+        512,
+        "core",
+    ),
+    "tend_cards": (
+        LIVES | CARDS_KEPT | LEDGER | PEOPLE | AUDIT | REQUESTS | MAILS | REMINDER,
+        1769,
+        900,
+        512,
+        "core",
+    ),
+    "send_weekly_digest": (
+        LIVES
+        | CARDS_KEPT
+        | ALLOCATED
+        | PEOPLE
+        | AUDIT
+        | REQUESTS
+        | {"CURRENCY": "USD", "COST_BASIS": "billed"}
+        | ANSWER
+        | MAILS
+        | WEEKLY,
+        1769,
+        900,
+        512,
+        "analytics pictures",
+    ),
     "budgets_api": (
         CHART | ALLOCATED | WORKLOADS | CALLER | {"COST_BASIS": "billed", "CURRENCY": "USD"},
         1769,
@@ -105,6 +193,43 @@ DOORS: dict[str, tuple[dict[str, str], int, int, int, str]] = {
     ),
     "previews_api": (
         LEDGER | BILLS | GROUNDS | START_ALLOCATION | CALLER,
+        1769,
+        29,
+        512,
+        "core",
+    ),
+    "plan_spend_cards": (
+        CARDS | YEARS | CARD_TIMES | {"SETTINGS_TABLE": "SettingsTable", "CURRENCY": "USD"},
+        1769,
+        600,
+        4096,
+        "analytics",
+    ),
+    "write_spend_cards": (CARDS, 1769, 900, 4096, "analytics"),
+    "tell_spend_cards": (LEDGER, 1024, 120, 512, "core"),
+    "card_runs_api": (
+        LEDGER
+        | CALLER
+        | {
+            "CLOSES_TABLE": "ClosesTable",
+            "MAKE_SPEND_CARDS_ARN": "SpendCardsmakespendcardsMachine",
+        },
+        1769,
+        29,
+        512,
+        "core",
+    ),
+    "remaps_api": (
+        LEDGER
+        | GROUNDS
+        | CALLER
+        | {
+            "SPEND_CARDS_TABLE": "SpendCardsTable",
+            "CLOSES_TABLE": "ClosesTable",
+            "DELEGATIONS_TABLE": "DelegationsTable",
+            "SETTINGS_TABLE": "SettingsTable",
+            "CURRENCY": "USD",
+        },
         1769,
         29,
         512,
@@ -134,20 +259,80 @@ DOORS: dict[str, tuple[dict[str, str], int, int, int, str]] = {
         512,
         "core",
     ),
-    "shares_api": (LIVES | ACCOUNTS | RULES | WORKLOADS | CALLER, 1769, 29, 512, "core"),
-    "policies_api": (LIVES | ACCOUNTS | RULES | WORKLOADS | LEDGER | CALLER, 1769, 29, 512, "core"),
-    "audit_api": (
-        CHART | ACCOUNTS | RULES | WORKLOADS | CREDITS | CALLER,
+    "shares_api": (LIVES | ACCOUNTS | CLOSES | RULES | WORKLOADS | CALLER, 1769, 29, 512, "core"),
+    "policies_api": (
+        LIVES | ACCOUNTS | CLOSES | RULES | WORKLOADS | LEDGER | CALLER,
         1769,
         29,
         512,
         "core",
     ),
+    "audit_api": (
+        CHART | ACCOUNTS | RULES | WORKLOADS | CREDITS | CARDS_KEPT | LEDGER | CALLER,
+        1769,
+        29,
+        512,
+        "core",
+    ),
+    "spend_cards_api": (
+        CARDS_KEPT | ALLOCATED | GROUNDS | {"CURRENCY": "USD"} | CALLER | ANSWER,
+        1769,
+        29,
+        4096,
+        "analytics",
+    ),
+    "views_api": (
+        YEARS
+        | GROUNDS
+        | ALLOCATED
+        | {
+            "SPEND_CARDS_TABLE": "SpendCardsTable",
+            "SETTINGS_TABLE": "SettingsTable",
+            "CURRENCY": "USD",
+        }
+        | CALLER
+        | ANSWER,
+        1769,
+        29,
+        4096,
+        "analytics pictures",
+    ),
+    "begin_close": (CLOSE_SOURCES | PEOPLE | WORKER, 3538, 900, 4096, "analytics"),
+    "write_close_files": (CLOSE_FILES, 3538, 900, 512, "core"),
+    "complete_close": (CLOSE_FILES | CREDITS, 1769, 300, 512, "core"),
+    "settle_close": (CLOSE_FILES | CREDITS, 1769, 900, 512, "core"),
+    "deliver_close": (CLOSE_FILES | {"CLOSE_DELIVERY": ""}, 1769, 900, 512, "core"),
+    "give_up_close": (CLOSE_STEPS, 512, 60, 512, "core"),
+    "closes_api": (
+        CLOSE_SOURCES | {"CLOSE_MONTH_ARN": "ClosesclosemonthMachine"} | CALLER | ANSWER,
+        1769,
+        29,
+        4096,
+        "analytics",
+    ),
     "find_credits": (CREDITS | BILLS | LEDGER | AUDIT | REQUESTS, 1024, 300, 512, "core"),
     "warn_of_credits": (
-        CREDITS | ALLOCATED | AUDIT | REQUESTS | {"CURRENCY": "USD"} | ANSWER,
+        CREDITS | CLOSES | ALLOCATED | AUDIT | REQUESTS | {"CURRENCY": "USD"} | ANSWER,
         1769,
         900,
+        4096,
+        "analytics",
+    ),
+    "book_corrections": (
+        CLOSE_FILES | ALLOCATED | WORKER,
+        3538,
+        900,
+        4096,
+        "analytics",
+    ),
+    "corrections_api": (
+        CLOSE_FILES
+        | ALLOCATED
+        | CALLER
+        | ANSWER
+        | {"FISCAL_YEAR_STARTS": "1", "COST_BASIS": "billed"},
+        1769,
+        29,
         4096,
         "analytics",
     ),
@@ -210,7 +395,7 @@ def test_a_door_runs_on_arm_traced_with_a_log_of_its_own(plain: Synthesized, nam
 @pytest.mark.parametrize("name", DOORS)
 def test_only_doors_that_open_the_ledger_carry_the_engine(plain: Synthesized, name: str) -> None:
     layers = {_name(layer["Ref"]) for layer in _doors(plain)[name]["Layers"]}
-    beside = {"LayersAnalytics"} if DOORS[name][4] == "analytics" else set()
+    beside = {f"Layers{word.title()}" for word in DOORS[name][4].split() if word != "core"}
 
     assert layers == {"LayersFinops", "LayersCore"} | beside
 

@@ -10,7 +10,7 @@ from tests.infra.synthesis import Synthesized
 
 ROOT = Path(__file__).parent.parent.parent
 PIN = re.compile(r"^([a-z0-9_.-]+)==(\S+)", re.MULTILINE)
-NAMES = ("core", "analytics")
+NAMES = ("core", "analytics", "pictures")
 
 
 def _pins(path: Path) -> dict[str, str]:
@@ -94,7 +94,7 @@ def test_on_one_machine_there_are_no_third_party_layers(local: Synthesized) -> N
     assert len(local.resources("AWS::Lambda::LayerVersion")) == 4
 
 
-@pytest.mark.parametrize("name, most", [("core", 15e6), ("analytics", 160e6)])
+@pytest.mark.parametrize("name, most", [("core", 15e6), ("analytics", 160e6), ("pictures", 15e6)])
 def test_a_layer_that_was_built_keeps_its_size(name: str, most: float) -> None:
     requirements = ROOT / "layers" / name / "requirements.txt"
     folder = layers.CACHE / layers.wheels_digest(requirements)

@@ -13,6 +13,8 @@ MACHINES = Path(__file__).parent.parent.parent / "statemachines"
 STARTED_WITH = {
     "load_bill": {"manifest_key", "attempt"},
     "allocate_month": {"payer", "billing_period", "preview_id"},
+    "make_spend_cards": {"at", "period", "waits"},
+    "close_month": {"month", "by", "attempt"},
 }
 
 
@@ -52,7 +54,7 @@ def test_what_is_deployed_is_the_file(name: str, plain: Synthesized) -> None:
     assert deployed == json.loads((MACHINES / f"{name}.asl.json").read_text())
 
 
-@pytest.mark.parametrize("name", STARTED_WITH)
+@pytest.mark.parametrize("name", sorted(STARTED_WITH.keys() - {"close_month"}))
 def test_on_one_machine_two_workers_run_at_a_time(name: str, local: Synthesized) -> None:
     states = json.loads(machine(local, name)["DefinitionString"])["States"].values()
 

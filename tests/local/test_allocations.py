@@ -144,6 +144,7 @@ class ToldApi:
                 "status": status,
                 "items": items,
                 "totals": [total] if items else [],
+                "others": [],
                 "next_cursor": "more" if items and is_first else None,
             }
         told: dict[str, Any] = ANSWERS["/".join(path)]

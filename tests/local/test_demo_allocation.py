@@ -1,56 +1,21 @@
 """The demonstration's part about who pays: it fails where anything differs, and repeats nothing."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, cast
 
 import pytest
 
 from finops.local import organization, screen
-from finops.local.api import Answer, Api
 from finops.local.commands import demo_allocation as story
 from finops.local.errors import DemoError
 from finops.local.installation import Installation
 from finops.local.sample import SampleShares, write_shares
+from tests.demo_fakes import FakeApi, api_of
 
 MONTH = "2026-09"
 CHECKOUT = "retail.commerce.orders-and-payments.checkout"
 PAYMENTS = "payments-production"
-
-
-class FakeApi:
-    """Answers by path what it was told to, and keeps what it was asked to write."""
-
-    def __init__(self, answers: Mapping[tuple[str, ...], Any]) -> None:
-        self._answers = answers
-        self.written: list[tuple[str, ...]] = []
-
-    def get(self, *path: str, **query: object) -> dict[str, Any]:
-        found = self._answers[path]
-        return dict(found()) if callable(found) else dict(found)
-
-    def read(self, *path: str, **query: object) -> Answer:
-        return Answer(self.get(*path), '"1"')
-
-    def pages(self, *path: str, **query: object) -> Iterator[dict[str, Any]]:
-        yield self.get(*path)
-
-    def items(self, *path: str, **query: object) -> Iterator[dict[str, Any]]:
-        yield from self.get(*path)["items"]
-
-    def post(self, *path: str, body: Mapping[str, Any], etag: str | None = None) -> dict[str, Any]:
-        if not body.get("dry_run"):
-            self.written.append(path)
-        return self.get("POST", *path)
-
-    def put(self, *path: str, body: Mapping[str, Any], etag: str | None = None) -> dict[str, Any]:
-        self.written.append(path)
-        return {}
-
-
-def api_of(answers: Mapping[tuple[str, ...], Any]) -> tuple[Api, FakeApi]:
-    fake = FakeApi(answers)
-    return cast(Api, fake), fake
 
 
 @pytest.fixture(autouse=True)
@@ -196,7 +161,7 @@ def test_a_run_is_waited_for(said: list[str]) -> None:
 
     story.wait(api, [MONTH])
 
-    assert said == [f"{MONTH} are allocated by the rules as they are now"]
+    assert said == [f"{MONTH} is allocated by the rules as they are now"]
 
 
 def test_a_run_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from finops.domain.errors import InvalidError
 from finops.local import cli, screen, sign_in
 from finops.local.api import Api, ApiError
 from finops.local.commands import demo_organisation as story
+from finops.local.commands.demo_people import Company
 from finops.local.errors import LoadError, TamperedError
 from finops.local.installation import Installation
 from finops.local.sample import SampleOrganisation, write_organisation
@@ -441,6 +442,7 @@ def test_the_demonstration_s_second_run_changes_nothing(
     def play() -> dict[str, Any]:
         story.load_chart(installation, api, files)
         story.load_people(installation, files)
+        story.invite_admin(Company(installation))
         story.let_in(installation)
         story.plan_year(installation)
         story.change_chart(installation, api, files)

@@ -47,9 +47,13 @@ SETTINGS = [
     *("REQUESTS_TABLE", "NOTICES_NAME", "USER_POOL_ID", "APP_URL"),
     "ACCOUNTS_TABLE",
     "CREDITS_TABLE",
+    *("SPEND_CARDS_TABLE", "CLOSES_TABLE", "DELEGATIONS_TABLE", "SETTINGS_TABLE"),
     *("RULES_TABLE", "WORKLOADS_TABLE", "COST_BASIS"),
     *("ALLOCATIONS_TABLE", "ALLOCATE_MONTH_ARN", "CURRENCY"),
+    *("CARDS_HOUR", "CARDS_TIME_ZONE", "CARDS_FROM", "CARDS_RETRY_MINUTES", "CARDS_RETRY_HOURS"),
+    *("CLOSES_BUCKET", "CLOSE_DELIVERY", "CLOSE_MONTH_ARN", "MAKE_SPEND_CARDS_ARN"),
     *("MAIL_FROM", "MAIL_LOGO", "DIGEST_SUBJECT", "DIGEST_TEXT"),
+    *("MAIL_SUBJECT", "MAIL_TEXT"),
 ]
 
 
@@ -102,6 +106,24 @@ def test_the_watch_would_notice() -> None:
         ("tell_notices", ["duckdb", "boto3"]),
         ("keep_sign_ins", ["duckdb", "boto3"]),
         ("send_digest", ["duckdb", "boto3"]),
+        ("plan_spend_cards", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("write_spend_cards", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("tell_spend_cards", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("card_runs_api", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("remaps_api", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("views_api", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("book_corrections", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("corrections_api", ["boto3", "pyarrow", "numpy", "polars"]),
+        ("spend_cards_api", ["boto3", "pyarrow", "numpy", "polars"]),
+        ("settings_api", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("tend_cards", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("send_weekly_digest", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("write_close_files", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("complete_close", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("deliver_close", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("give_up_close", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("begin_close", ["duckdb", "boto3", "pyarrow", "numpy"]),
+        ("closes_api", ["duckdb", "boto3", "pyarrow", "numpy"]),
         ("find_delivery", ["duckdb", "boto3"]),
         ("check_load", ["duckdb", "boto3"]),
         ("publish_load", ["duckdb", "boto3"]),
@@ -135,4 +157,4 @@ def test_every_setting_is_watched() -> None:
 
 
 def test_every_door_is_watched() -> None:
-    assert len(DOORS) == 36
+    assert len(DOORS) == 55

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from finops.adapters.accounts import DynamoAccounts
 from finops.adapters.chart_files import S3ChartFiles
+from finops.adapters.closes import dynamo_closes, dynamo_delegations, dynamo_settings
 from finops.adapters.credits import DynamoCredits
 from finops.adapters.organisation import DynamoBudgets, DynamoCharts, DynamoPeople
 from finops.adapters.records import DynamoAudit, DynamoReceipts, Records
@@ -17,6 +18,7 @@ from finops.adapters.rules import (
     dynamo_shares,
     dynamo_workloads,
 )
+from finops.adapters.spend_cards import DynamoSpendCards
 from finops.domain.audit import Act, Deed, Receipt
 from finops.domain.budgets import Budget, Command
 from finops.domain.chart_loads import ChartLoad
@@ -25,6 +27,7 @@ from finops.domain.fiscal_years import FIRST_YEAR
 from finops.domain.people import Person, PersonStatus, Role
 from finops.usecases.audit import Books
 from finops.usecases.budgets import Desk, decide, save_draft
+from finops.usecases.card_tasks import CardDesk
 from finops.usecases.charts import Bench, load_dropped_file
 from finops.usecases.claims import ClaimsDesk
 from finops.usecases.grounds import Grounds
@@ -39,14 +42,19 @@ from finops.usecases.ports import (
     Charts,
     ClaimRuleBook,
     Claims,
+    Closes,
     Credits,
+    Delegations,
     People,
     Policies,
     Receipts,
+    Remaps,
     Rulebook,
     RulesHeads,
     Save,
+    SettingsKept,
     Shares,
+    SpendCards,
     Workloads,
 )
 from finops.usecases.tasks import Office
@@ -57,14 +65,25 @@ from tests.aws import (
     BUDGETS,
     CHARTS,
     CHARTS_BUCKET,
+    CLOSES,
     CREDITS,
+    DELEGATIONS,
     LEDGER,
     PEOPLE,
     REQUESTS,
     RULES,
+    SETTINGS,
+    SPEND_CARDS,
     WORKLOADS,
     client,
 )
+from tests.card_fakes import (
+    InMemorySpendCards,
+    in_memory_closes,
+    in_memory_delegations,
+    in_memory_settings,
+)
+from tests.card_run_fakes import InMemoryCardRuns
 from tests.claims_fakes import InMemoryWorkloadSpend
 from tests.credits_fakes import InMemoryCredits, InMemoryProductSpend
 from tests.fakes import (
@@ -82,6 +101,7 @@ from tests.fakes import (
     InMemorySignIns,
     InMemorySpending,
 )
+from tests.remaps_fakes import InMemoryRemaps
 from tests.rules_fakes import (
     InMemoryClaimRuleBook,
     InMemoryClaims,
@@ -182,6 +202,12 @@ class Organisation:
         self.allocation_runs = InMemoryAllocationRuns()
         self.credits: Credits = InMemoryCredits(self.records)
         self.product_spend = InMemoryProductSpend()
+        self.spend_cards: SpendCards = InMemorySpendCards(self.records)
+        self.card_runs = InMemoryCardRuns()
+        self.closes: Closes = in_memory_closes(self.records)
+        self.delegations: Delegations = in_memory_delegations(self.records)
+        self.settings_kept: SettingsKept = in_memory_settings(self.records)
+        self.remaps: Remaps = InMemoryRemaps(self.records, self.claims)
         self.memo = Memo()
         self.first_month = 1
         self.open_from = date(FIRST_YEAR, 1, 1)
@@ -204,13 +230,19 @@ class Organisation:
         made.claim_rule_heads = dynamo_claim_rule_heads(writer, RULES)
         made.workloads = dynamo_workloads(writer, WORKLOADS)
         made.credits = DynamoCredits(writer, CREDITS)
+        made.spend_cards = DynamoSpendCards(writer, SPEND_CARDS, CLOSES, client("s3"), LEDGER)
+        made.closes = dynamo_closes(writer, CLOSES)
+        made.delegations = dynamo_delegations(writer, DELEGATIONS)
+        made.settings_kept = dynamo_settings(writer, SETTINGS)
         made.audit = DynamoAudit(writer, AUDIT)
         made.receipts = DynamoReceipts(client("dynamodb"), REQUESTS)
         return made
 
     @property
     def bench(self) -> Bench:
-        return Bench(self.charts, self.chart_files, self.budgets, self.first_month)
+        return Bench(
+            *(self.charts, self.chart_files, self.budgets, self.first_month, self.open_from)
+        )
 
     @property
     def desk(self) -> Desk:
@@ -221,11 +253,22 @@ class Organisation:
         return Office(
             *(self.charts, self.budgets, self.people, self.accounts, self.shares, self.credits),
             *(self.first_month, self.memo),
+            cards=self.spend_cards,
+            closes=self.closes,
+            delegations=self.delegations,
+            settings=self.settings_kept,
         )
 
     @property
     def planning(self) -> Planning:
         return Planning(self.charts, self.budgets, self.spending, self.memo)
+
+    @property
+    def card_desk(self) -> CardDesk:
+        return CardDesk(
+            *(self.spend_cards, self.people, self.closes, self.delegations, self.settings_kept),
+            *(self.first_month, self.memo),
+        )
 
     @property
     def books(self) -> Books:
@@ -240,6 +283,10 @@ class Organisation:
             claims=self.claim_heads,
             workloads=self.workloads,
             credits=self.credits,
+            cards=self.spend_cards,
+            closes=self.closes,
+            delegations=self.delegations,
+            settings=self.settings_kept,
         )
 
     @property

@@ -552,6 +552,8 @@ def test_a_newer_engine_allocates_everything_anew(
 
 
 def test_months_that_are_closed_are_left_alone(made: Allocating) -> None:
+    made.run()
+    decide(made.organisation, ANOTHER[0])
     made.organisation.open_from = date(2026, 10, 1)
 
     assert made.start() == []

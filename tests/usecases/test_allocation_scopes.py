@@ -355,6 +355,8 @@ def test_a_preview_tells_of_a_scope_and_of_nothing_else(world: World, data: st.D
     gained = sum(after[one] - world.products[one] for one in mine)
     assert sum(one.after - one.before for one in found.totals) == gained
     assert [one.after - one.before for one in whole.totals] == ([0] if moved else [])
+    assert sum(one.difference for one in found.others) == -gained
+    assert whole.others == ()
     assert ENTERPRISE not in {one.element for one in found.moved}
     must_hide(world, preview_views.preview(found, found.moved, [chart(world)], None))
     header, rows = preview_views.preview_table(found.moved, [chart(world)])

@@ -121,6 +121,7 @@ def test_a_credit_that_a_bill_names_is_to_be_mapped_until_it_is(
         by=by,
         credits_=organisation.credits,
         charts=organisation.charts,
+        open_from=organisation.open_from,
         act=act(by.email),
     )
 

@@ -119,6 +119,7 @@ def granted(organisation: Organisation, by: Person, at: datetime = NOW, **said: 
         by=by,
         credits_=organisation.credits,
         charts=organisation.charts,
+        open_from=organisation.open_from,
         act=act(by.email, at),
     )
 
@@ -353,6 +354,7 @@ def test_a_credit_is_granted_corrected_and_withdrawn_and_its_chain_tells(
         by=admin,
         credits_=organisation.credits,
         charts=organisation.charts,
+        open_from=organisation.open_from,
         act=act(reason="a typing error"),
     )
     gone = withdraw(
@@ -389,6 +391,7 @@ def test_a_correction_is_read_by_who_sees_both_the_old_product_and_the_new_one(
             by=admin,
             credits_=organisation.credits,
             charts=organisation.charts,
+            open_from=organisation.open_from,
             act=act(),
         )
 
@@ -411,6 +414,7 @@ def test_what_a_bill_says_of_a_credit_is_in_no_record_that_owners_read(
             terms(amount),
             version,
             charts=organisation.charts,
+            open_from=organisation.open_from,
             act=act(),
             **at_hand,
         )
@@ -441,6 +445,7 @@ def test_the_same_terms_again_change_nothing(organisation: Organisation, admin: 
         by=admin,
         credits_=organisation.credits,
         charts=organisation.charts,
+        open_from=organisation.open_from,
         act=act(),
     )
 
@@ -448,11 +453,16 @@ def test_the_same_terms_again_change_nothing(organisation: Organisation, admin: 
 
 
 def _changes(organisation: Organisation, by: Person, credit_id: str) -> list[Callable[[], Any]]:
-    at_hand: dict[str, Any] = {"by": by, "credits_": organisation.credits, "act": act(reason="so")}
+    at_hand: dict[str, Any] = {
+        "by": by,
+        "credits_": organisation.credits,
+        "open_from": organisation.open_from,
+        "act": act(reason="so"),
+    }
     return [
         lambda: grant(terms(), charts=organisation.charts, **at_hand),
         lambda: map_credit(credit_id, terms(5), 1, charts=organisation.charts, **at_hand),
-        lambda: withdraw(credit_id, None, 1, open_from=organisation.open_from, **at_hand),
+        lambda: withdraw(credit_id, None, 1, **at_hand),
     ]
 
 
@@ -569,6 +579,7 @@ def test_a_queued_one_is_mapped_by_who_knows_and_pays_from_then_on(
         by=admin,
         credits_=organisation.credits,
         charts=organisation.charts,
+        open_from=organisation.open_from,
         act=act(),
     )
     organisation.product_spend.spend(WEB_SHOP, "2026-02-09", 50 * UNIT)

@@ -1,6 +1,6 @@
 """Previews: asked by who may make the changes, refused as they would be, answered in money."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -32,13 +32,19 @@ ADMIN = Person(email="fin@example.com", role=Role.FINANCIAL_ADMIN)
 ENGINEER = Person(email="cloud@example.com", role=Role.CLOUD_ENGINEER)
 BUYER = Person(email="vendor@example.com", role=Role.VENDOR_MANAGER)
 SHOP = Person(email="shop@example.com", role=Role.PRODUCT_OWNER, scope=(WEB_SHOP,))
+PORTFOLIO = Person(
+    email="portfolio@example.com", role=Role.PORTFOLIO_OWNER, scope=("retail.digital.storefront",)
+)
 CASHIER = Person(email="tills@example.com", role=Role.PRODUCT_OWNER, scope=(TILLS,))
 
 # Web shop 6.00, search 4.00; the tills' 5.00 are claimed; loans have nothing yet.
 LINES = (Line("10.00", SHARED, resource="i-2"), Line("5.00", SHARED, resource="i-1"))
 SPLIT = MapAccount(account_id=SHARED, shares=((LOANS, 2_500), (WEB_SHOP, 7_500)), start=FIRST)
-CLAIM = ClaimResources(workload_id="w-checkout", resources=("i-2",), start=FIRST)
+CLAIM = ClaimResources(
+    workload_id="w-checkout", resources=("i-2",), start=FIRST, reason="it was theirs all along"
+)
 RELEASE = ReleaseResources(account_id=SHARED, resources=("i-1",))
+SUNDAY = date(2026, 9, 13)
 
 
 @pytest.fixture
@@ -143,6 +149,38 @@ def test_a_preview_is_running_until_it_is_there_or_has_failed(made: Allocating) 
     assert answer(made, asked) == Effects(asked, PreviewStatus.FAILED)
 
 
+def test_the_same_question_again_joins_the_preview_that_is_there(made: Allocating) -> None:
+    """Running, done or failed: only what has failed is tried again."""
+
+    def again(hours: int) -> Preview:
+        return ask_preview([SPLIT], by=ADMIN, at=AT + timedelta(hours=hours), studio=made.studio)
+
+    first = ask(made, SPLIT)
+    assert again(1) == first
+    [(payer, period, preview_id)] = made.runs.started.values()
+    made.runs.failed.add(first.run_name(*OF))
+    assert again(2) == first
+    assert made.runs.failed == set()
+    assert made.run(preview_id, (payer, period)) == "Previewed"
+    made.runs.succeeded.add(first.run_name(*OF))
+
+    assert again(3) == first
+
+    assert made.runs.succeeded == {first.run_name(*OF)}  # it was not started once more
+    assert len(made.runs.started) == 1
+
+
+def test_another_bill_rule_change_or_person_is_another_preview(made: Allocating) -> None:
+    asked = [ask(made, SPLIT), ask(made, SPLIT, CLAIM)]
+    asked.append(ask(made, SPLIT, by=ADMIN.model_copy(update={"email": "else@example.com"})))
+    decide(made.organisation, CLAIM, AT)
+    asked.append(ask(made, SPLIT))
+    made.load(2, LINES)
+    asked.append(ask(made, SPLIT))
+
+    assert len({one.preview_id for one in asked}) == len(asked)
+
+
 def test_a_preview_changes_nothing(made: Allocating) -> None:
     before = (len(made.organisation.records), made.rulebook.now())
 
@@ -178,7 +216,7 @@ def test_who_may_not_make_a_change_may_not_try_it(
         if by.email in allowed:
             assert ask(made, change, by=by).by == by.email
         else:
-            with pytest.raises(ForbiddenError):
+            with pytest.raises((ForbiddenError, NotFoundError)):
                 ask(made, change, by=by)
 
 
@@ -228,6 +266,90 @@ def test_a_preview_is_of_who_asked_for_it_and_of_who_sees_the_bill(made: Allocat
 def test_a_preview_that_nobody_asked_for_is_not_found(made: Allocating) -> None:
     with pytest.raises(NotFoundError, match="kept for a month"):
         preview_effects("0" * 20, by=ADMIN, studio=made.studio)
+
+
+# Of owners, who propose --------------------------------------------------------------------------
+
+
+def test_owners_try_another_split_of_what_they_pay_for_and_see_their_own_part(
+    made: Allocating,
+) -> None:
+    """Web shop 6.00 before, 7.50 after; who pays the rest is none of theirs."""
+    found = effects(made, SPLIT, by=SHOP)
+
+    assert moves(found) == {(WEB_SHOP, None): (ticks("6"), ticks("7.50"))}
+    assert [one.difference for one in found.others] == [ticks("-1.50")]
+    assert effects(made, SPLIT).others == ()
+
+
+def test_a_portfolio_owner_tries_it_for_their_products(made: Allocating) -> None:
+    found = effects(made, SPLIT, by=PORTFOLIO)
+
+    assert moves(found)["retail.digital.storefront", None] == (ticks("10"), ticks("7.50"))
+
+
+def test_a_split_tried_by_an_owner_tells_nothing_of_products_out_of_sight(
+    made: Allocating,
+) -> None:
+    """A product that there is, one that there is not, and one that has ended are all the same."""
+    told = set()
+    for other in (LOANS, SEARCH, "bank.credit.lending.none", "a.b.c.d"):
+        change = SPLIT.model_copy(update={"shares": ((other, 2_500), (WEB_SHOP, 7_500))})
+        found = effects(made, change, by=SHOP)
+        told.add((found.status, tuple(found.moved), found.others, found.preview.bills))
+    assert len(told) == 1
+
+
+def test_whether_an_owner_has_guessed_the_split_of_others_is_not_told(made: Allocating) -> None:
+    """Searching for 40 %: it is the one that is in force."""
+    guesses = [
+        effects(
+            made,
+            SPLIT.model_copy(update={"shares": ((other, 4_000), (WEB_SHOP, 6_000))}),
+            by=SHOP,
+        )
+        for other in (SEARCH, LOANS)
+    ]
+
+    assert guesses[0].preview.bills == guesses[1].preview.bills == (OF,)
+    assert [(one.moved, one.others) for one in guesses] == [([], ())] * 2
+
+
+def test_an_account_that_none_of_their_products_pays_for_is_not_there(made: Allocating) -> None:
+    """The tills hold a resource of it, and no share."""
+    said = set()
+    for account in (SHARED, "5" * 12):
+        with pytest.raises(NotFoundError) as refused:
+            ask(made, SPLIT.model_copy(update={"account_id": account}), by=CASHIER)
+        said.add(refused.value.detail.replace(account, ""))
+    assert len(said) == 1
+
+
+def test_an_owner_tries_nothing_for_days_of_which_they_see_nothing(made: Allocating) -> None:
+    """Up to the 13th the account is the search's alone."""
+    alone = SPLIT.model_copy(update={"shares": ((SEARCH, 10_000),)})
+    decide(made.organisation, alone, AT)
+    later = RULES[0].model_copy(update={"start": SUNDAY})
+    decide(made.organisation, later, AT)
+
+    with pytest.raises(InvalidError, match="propose a later start"):
+        ask(made, SPLIT, by=SHOP)
+    assert ask(made, SPLIT.model_copy(update={"start": SUNDAY}), by=SHOP).by == SHOP.email
+
+
+def test_who_applies_what_was_proposed_is_told_what_is_wrong_with_it(made: Allocating) -> None:
+    change = SPLIT.model_copy(update={"shares": (("a.b.c.d", 2_500), (WEB_SHOP, 7_500))})
+
+    assert ask(made, change, by=SHOP).by == SHOP.email
+    with pytest.raises(InvalidError, match=r"there is no product a\.b\.c\.d"):
+        ask(made, change)
+
+
+def test_an_early_claim_is_tried_with_its_reason(made: Allocating) -> None:
+    with pytest.raises(InvalidError, match="say why the claim starts on 2026-09-01"):
+        ask(made, CLAIM.model_copy(update={"reason": None}))
+    tomorrow = AT.date() + timedelta(1)
+    assert ask(made, CLAIM.model_copy(update={"reason": None, "start": tomorrow})).bills
 
 
 # Refused ------------------------------------------------------------------------------------------

@@ -10,12 +10,14 @@ import pytest
 from finops.domain.accounts import NEEDS, AccountState, AccountTask, AccountType, Need
 from finops.domain.allocation_tasks import AllocationStep, AllocationTask
 from finops.domain.authorization import RIGHTS, Action
+from finops.domain.card_tasks import CardStep
 from finops.domain.errors import ForbiddenError
 from finops.domain.people import Person, PersonStatus, Role
 from finops.domain.tasks import Task, TaskKind
 from finops.usecases import digest
 from finops.usecases.accounts import check_accounts, set_type
-from finops.usecases.digest import SHOWN, Digests, Letterhead, send_digests
+from finops.usecases.digest import SHOWN, Letterhead, send_digests
+from finops.usecases.mail_rounds import Sent
 from finops.usecases.ports import Mail
 from finops.usecases.tasks import seen_missing_owners, tasks_of
 from tests.usecases.organisation import (
@@ -256,7 +258,7 @@ def test_a_task_of_an_account_is_over_once_it_is_seen_to(
 # The digest ---------------------------------------------------------------------------------------
 
 
-def send(organisation: Organisation, days: int = 0, paper: Letterhead = PAPER) -> Digests:
+def send(organisation: Organisation, days: int = 0, paper: Letterhead = PAPER) -> Sent:
     return send_digests(
         NOW + timedelta(days=days),
         paper,
@@ -293,7 +295,7 @@ def test_a_mail_says_what_accounts_need_and_since_when(organisation: Organisatio
 
 
 def test_every_kind_of_task_has_words_in_the_mail() -> None:
-    assert set(digest.WORDS) == {*TaskKind, *Need, *AllocationStep}
+    assert set(digest.WORDS) == {*TaskKind, *Need, *AllocationStep, *CardStep}
 
 
 def test_a_suspended_person_gets_no_mail(organisation: Organisation) -> None:

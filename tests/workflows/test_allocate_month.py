@@ -254,3 +254,20 @@ def test_rules_need_no_claims_to_be_previewed(machine: Machine, organisation: Or
     assert ended.status == "SUCCEEDED"
     told = Effect(**wiring.ledger().get_json(Preview.result(WHAT_IF, *OF)))
     assert told.before == told.after
+
+
+def test_where_owners_pay_another_cost_the_billed_one_is_published_beside_it(
+    machine: Machine, organisation: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COST_BASIS", "effective")
+
+    ended = machine.allocate(*OF)
+
+    assert ended.states[-1] == "MonthAllocated"
+    assert _current().run_id != _current().billed_run_id
+    shelf = wiring.shelf()
+    [run] = shelf.month(OF[1]).runs
+    on_billed = shelf.billed(run)
+    assert on_billed is not None
+    assert [run.told["basis"], on_billed.told["basis"]] == ["effective", "billed"]
+    assert machine.allocate(*OF).states[-1] == "NothingToAllocate"

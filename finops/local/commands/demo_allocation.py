@@ -238,6 +238,8 @@ def _claimed(api: Api, plan: Plan, account: str, resources: Sequence[Mapping[str
     free = [one["resource_id"] for one in resources if one["held_by"] is None]
     if workload is None or not resources:
         raise DemoError(f"{plan.name} has no resources of {plan.service} in {plan.account}")
+    if len(free) < len(resources):
+        return 0  # claimed before; what came later is a matter of its own
     if free:
         etag = api.read("claims", account, limit=1).etag
         body = {
@@ -338,7 +340,10 @@ def wait(api: Api, months: Sequence[str]) -> None:
         if time.monotonic() > deadline:
             raise DemoError(f"{' and '.join(months)} are not allocated after {SECONDS} s")
         time.sleep(POLL)
-    screen.tell(f"{' and '.join(months)} are allocated by the rules as they are now")
+    is_one = len(months) == 1
+    screen.tell(
+        f"{' and '.join(months)} {'is' if is_one else 'are'} allocated by the rules as they are now"
+    )
 
 
 def _is_current(api: Api, month: str) -> bool:
@@ -353,7 +358,7 @@ GRANT = {
     "text": "Pilot credit for generative models",
     "amount": "4000.00",
     "currency": "USD",
-    "start": FIRST_DAY,
+    "start": "2026-09-01",
     "expiry": "2026-12-31",
     "service": "AmazonBedrock",
     "account_id": None,

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from urllib.request import ProxyHandler, build_opener
 
 from finops.domain.money import text, to_ticks
+from finops.domain.people import Role
 from finops.local import screen, sign_in
 from finops.local.api import Api
 from finops.local.commands import audit
@@ -21,6 +22,7 @@ from finops.local.commands.budgets import (
     show_plan,
 )
 from finops.local.commands.charts import drop_file, show_report, upload
+from finops.local.commands.demo_people import SECOND_ADMIN, Company
 from finops.local.commands.people import load_file, show_missing, show_people, show_tasks
 from finops.local.errors import DemoError
 from finops.local.installation import Installation
@@ -67,12 +69,23 @@ def load_people(place: Installation, files: SampleOrganisation) -> None:
         screen.facts({"Passwords in": sign_in.kept(place.local.folder)})
 
 
+def invite_admin(company: Company) -> None:
+    """A second financial admin: nobody closes a month in which they waived a line."""
+    email = address(SECOND_ADMIN)
+    if any(one["email"] == email for one in company.engineer.items("people")):
+        screen.tell(f"Nothing to do: {SECOND_ADMIN} was invited before")
+        return
+    body = {"email": email, "role": Role.FINANCIAL_ADMIN, "scope": [], "name": SECOND_ADMIN}
+    company.engineer.post("people", body=body)
+    screen.console.print(f"{SECOND_ADMIN} is a financial admin, too")
+
+
 def let_in(place: Installation) -> None:
     """Waits for the sign-ins of everybody invited, and gives each a password."""
     if place.local is None:
         raise DemoError("the demonstration is for this machine")
     owners = [*PORTFOLIO_OWNERS.values(), *(one.owner for one in PRODUCTS.values() if one.owner)]
-    invited = {address(name) for name in owners}
+    invited = {address(name) for name in (*owners, SECOND_ADMIN)}
     cognito = place.client("cognito-idp")
     deadline = time.monotonic() + SIGN_IN_SECONDS
     while invited - _sign_ins(cognito, place.user_pool_id):
@@ -228,38 +241,39 @@ def show_work(place: Installation) -> None:
 
 def send_digest(place: Installation) -> None:
     """The daily mail to whoever owes a step, once; and what is in the mailbox of this machine."""
-    answered = place.client("lambda").invoke(FunctionName=_digest_function(place), Payload=b"{}")
+    answered = place.client("lambda").invoke(FunctionName=function_of(place, DIGEST), Payload=b"{}")
     said = json.loads(answered["Payload"].read())
     if "FunctionError" in answered:
         raise DemoError(f"the digest was not sent: {said}")
     screen.tell(
         f"{said['sent']} digests sent" if said["sent"] else "Today's digests went out before"
     )
-    mails = _mails(place)
+    found = mails(place)
     table = screen.table("Mails of this machine", "Subject", right=("Mails", "People"))
-    subjects = Counter(mail["Subject"] for mail in mails)
+    subjects = Counter(mail["Subject"] for mail in found)
     for subject, number in subjects.items():
-        people = {to for mail in mails if mail["Subject"] == subject for to in mail["To"]}
+        people = {to for mail in found if mail["Subject"] == subject for to in mail["To"]}
         table.add_row(screen.plain(subject), str(number), str(len(people)))
     screen.console.print(table)
-    digests = [mail for mail in mails if mail.get("BodyText")]  # an invitation has a password
+    digests = [mail for mail in found if mail.get("BodyText")]  # an invitation has a password
     if digests:
         screen.console.print(f"[bold]To {screen.plain(', '.join(digests[-1]['To']))}[/bold]")
         screen.console.print(screen.plain(digests[-1]["BodyText"]))
 
 
-def _digest_function(place: Installation) -> str:
+def function_of(place: Installation, part: str) -> str:
+    """The function that has *part* in its logical id."""
     cloudformation = place.client("cloudformation")
     for stack in cloudformation.describe_stacks()["Stacks"]:
         found = cloudformation.describe_stack_resources(StackName=stack["StackName"])
         for one in found["StackResources"]:
             is_function = one["ResourceType"] == "AWS::Lambda::Function"
-            if is_function and DIGEST in one["LogicalResourceId"].lower():
+            if is_function and part in one["LogicalResourceId"].lower():
                 return str(one["PhysicalResourceId"])
-    raise DemoError("no stack has a function that sends the digest")
+    raise DemoError(f"no stack has a function {part}")
 
 
-def _mails(place: Installation) -> list[dict[str, Any]]:
+def mails(place: Installation) -> list[dict[str, Any]]:
     """What local AWS has sent nowhere, oldest first."""
     if place.local is None:
         return []

@@ -1,8 +1,13 @@
 """`finops local`: the product on this machine, up and down."""
 
+from datetime import UTC, datetime
+from typing import Annotated
+
 import typer
 
+from finops.local import clock as local_clock
 from finops.local import machine, screen
+from finops.local.errors import LoadError
 from finops.local.machine import Status
 from finops.local.screen import Json
 from finops.local.sign_in import FIRST_PEOPLE
@@ -41,6 +46,38 @@ def reset(as_json: Json = False) -> None:
 def status(as_json: Json = False) -> None:
     """Say whether it runs, and where its parts are."""
     _show(machine.status(), as_json)
+
+
+@app.command()
+def clock(
+    moment: Annotated[
+        str | None, typer.Argument(help="As 2026-08-10T06:00, in UTC; without it, say what it is.")
+    ] = None,
+    today: Annotated[
+        bool, typer.Option("--today", help="The clock of this machine again.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Say what time it is for the product, or set it: a sample month is closed in its own time."""
+    folder = machine.here().folder
+    if today:
+        local_clock.put_right(folder)
+    elif moment is not None:
+        local_clock.put(folder, _moment(moment))
+    told = local_clock.now(folder)
+    if as_json:
+        screen.answer({"now": told.isoformat(), "is_of_machine": local_clock.is_right(folder)})
+    else:
+        whose = "that of this machine" if local_clock.is_right(folder) else "the product's own"
+        screen.tell(f"{told:%Y-%m-%d %H:%M} UTC, {whose}")
+
+
+def _moment(said: str) -> datetime:
+    try:
+        told = datetime.fromisoformat(said)
+    except ValueError as error:
+        raise LoadError(f"{said!r} is no moment; write it as 2026-08-10T06:00") from error
+    return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
 
 
 def _show(status: Status, as_json: bool) -> None:

@@ -266,7 +266,7 @@ def tasks(
 def show_tasks(items: Sequence[Mapping[str, Any]]) -> None:
     """Tasks as a table; one that is about an account has its name and id, and what became of it.
 
-    One about a credit has its text and its id.
+    One about a credit has its text and its id; one about a card its week and what is to be signed.
     """
     if not items:
         screen.console.print("Nothing waits.")
@@ -279,6 +279,8 @@ def show_tasks(items: Sequence[Mapping[str, Any]]) -> None:
         elif one["account_id"]:
             notice = f": {one['notice']}" if one["notice"] else ""
             about = f"{one['name'] or 'account'} {one['account_id']}{notice}"
+        elif one["start"]:
+            about = f"{one['element']}, week of {one['start']}: {_signed(one)}"
         table.add_row(
             one["kind"],
             str(one["year"] or ""),
@@ -287,3 +289,13 @@ def show_tasks(items: Sequence[Mapping[str, Any]]) -> None:
             "escalated" if one["is_escalated"] else "",
         )
     screen.console.print(table)
+
+
+def _signed(task: Mapping[str, Any]) -> str:
+    """What a card is signed for, how that compares with the budget, until when, and for whom."""
+    told = [f"{screen.cents(task['amount'])} {task['currency'] or ''}".rstrip(), task["pace"]]
+    if task["due"]:
+        told.append(f"due by {task['due'][:10]}")
+    if task["acting_for"]:
+        told.append(f"in the place of {task['acting_for']}")
+    return ", ".join(told)

@@ -1,7 +1,7 @@
 """`finops policies` and `finops claim-rules`: what is said of many charges at once."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
@@ -81,7 +81,7 @@ def set_policy(
     body = {
         "policy": policy.value,
         "product_id": product,
-        "start": start or f"{datetime.now(UTC):%Y-%m}",
+        "start": start or f"{api.now():%Y-%m}",
         "reason": reason,
     }
     etag = f'"{next(known, 0)}"'
@@ -163,6 +163,7 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Have a workload take what fits, unless an earlier rule or a claim has it."""
+    api = api_of(who, profile, region, usually=FINANCIAL_ADMIN)
     body = {
         "rule_id": rule_id,
         "workload_id": workload,
@@ -170,12 +171,11 @@ def add(
         "tag": tag_of(tag) if tag is not None else None,
         "name": name,
         "service": service,
-        "start": start or str((datetime.now(UTC) + timedelta(1)).date()),
+        "start": start or str((api.now() + timedelta(1)).date()),
         "end": end,
         "before": before,
         "reason": reason,
     }
-    api = api_of(who, profile, region, usually=FINANCIAL_ADMIN)
     _told(api, api.post("claim-rules", body=body, etag=_etag(api)), as_json)
 
 
@@ -204,8 +204,8 @@ def end(
     as_json: Json = False,
 ) -> None:
     """End a rule; what it took goes by later rules, or by its account's shares."""
-    body = {"end": on or str((datetime.now(UTC) + timedelta(1)).date()), "reason": reason}
     api = api_of(who, profile, region, usually=FINANCIAL_ADMIN)
+    body = {"end": on or str((api.now() + timedelta(1)).date()), "reason": reason}
     _told(api, api.post("claim-rules", rule_id, "endings", body=body, etag=_etag(api)), as_json)
 
 

@@ -40,7 +40,7 @@ def preview(
     10000}]}.
     """
     api = api_of(who, profile, region, usually=FINANCIAL_ADMIN)
-    changes = _changes(file)
+    changes = changes_in(file)
     if as_csv:
         made = made_preview(api, changes)
         screen.write(api.csv("previews", made["preview_id"], limit=PAGE))
@@ -50,7 +50,8 @@ def preview(
         previewed(api, changes)
 
 
-def _changes(file: str) -> list[dict[str, Any]]:
+def changes_in(file: str) -> list[dict[str, Any]]:
+    """The changes that a file holds. Raises InvalidError for one that holds no list of them."""
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
         said = json.loads(text)
@@ -115,6 +116,9 @@ def show_preview(told: Mapping[str, Any]) -> None:
             *(screen.cents(one[word]) for word in ("before", "after", "difference")),
             one["currency"] or "",
         )
+    for one in told["others"]:
+        amounts = ("", "", screen.cents(one["difference"]), one["currency"] or "")
+        table.add_row(one["billing_period"], "Others", *amounts)
     screen.console.print(table)
     for one in told["totals"]:
         screen.console.print(

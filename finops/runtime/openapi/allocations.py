@@ -247,8 +247,19 @@ class PreviewMoved(PreviewTotal):
     reason: str | None
 
 
+class PreviewOthers(Told):
+    """What products out of the reader's scope, and nobody, would pay more, together."""
+
+    billing_period: Month
+    currency: Currency
+    difference: Money
+
+
 class Preview(Told):
-    """What changes would do; there are no items before it is done."""
+    """What changes would do; there are no items before it is done.
+
+    `others` is for readers with a scope: what their own pay less.
+    """
 
     preview_id: str
     status: PreviewStatus
@@ -258,6 +269,7 @@ class Preview(Told):
     bills: list[AllocatedBill]
     items: list[PreviewMoved]
     totals: list[PreviewTotal]
+    others: list[PreviewOthers]
     freshness: Annotated[list[Freshness], Field(description="Of the bills, as they are now")]
     next_cursor: Cursor
 

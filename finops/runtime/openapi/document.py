@@ -17,13 +17,20 @@ from finops.runtime.openapi import (
     accounts,
     allocations,
     bills,
+    card_runs,
     claims,
+    closes,
+    corrections,
     explain,
     organisation,
+    remaps,
     resources,
     shares,
+    spend_cards,
 )
 from finops.runtime.openapi import credits as credits_
+from finops.runtime.openapi import settings as settings_
+from finops.runtime.openapi import views as views_
 from finops.runtime.openapi.words import Answers, Problem
 from finops.runtime.rest import PROBLEM
 from finops.usecases.explain import FILTERS
@@ -64,19 +71,32 @@ TAGS: Mapping[str, str] = {
     "Previews": "What a change of who pays would do in money, before it is made",
     "Credits": "What was granted to products, what it pays, and when it ends",
     "Discounts": "The price book: percentages by service, estimated until they are billed",
+    "Settings": "What the organisation chose about its cards and the files of a close",
+    "Spend cards": "What products cost in a week, signed by their owners, with who owes the step",
+    "Delegations": "Who acts for whom while somebody is absent",
+    "Month close": "What stands in a month's way, its close, and the files that finance books",
+    "Corrections": "What later bills changed of closed months, and a year as it was closed",
+    "Views": "What of the spend is signed, what is not, and what was planned; also drawn",
     "Audit": "Who did what, when and why, in records that seal each other",
 }
 REF = "#/components/schemas/{model}"
 ANSWERS: Answers = {
     **bills.ANSWERS,
+    **card_runs.ANSWERS,
     **organisation.ANSWERS,
     **accounts.ANSWERS,
     **allocations.ANSWERS,
     **claims.ANSWERS,
+    **closes.ANSWERS,
+    **corrections.ANSWERS,
     **credits_.ANSWERS,
+    **settings_.ANSWERS,
     **explain.ANSWERS,
     **resources.ANSWERS,
     **shares.ANSWERS,
+    **views_.ANSWERS,
+    **remaps.ANSWERS,
+    **spend_cards.ANSWERS,
 }
 EXAMPLES: Mapping[str, Any] = {
     "billing_period": "2026-09",
@@ -94,11 +114,17 @@ EXAMPLES: Mapping[str, Any] = {
     "account_id": "444455556666",
     "workload_id": "w-0f3a5b7c9d1e",
     "credit_id": "0f3a5b7c9d1e2f4a",
+    "check": "BillFinal",
+    "fiscal_year": 2026,
+    "name": "AccountsPayable.csv",
     "month": "2026-09",
     "payer": "999988887777",
     "charge_class": "Support",
     "rule_id": "web-shop-by-tag",
     "preview_id": "0f3a5b7c9d1e2f4a6b8c",
+    "run_id": "2026-09-0f3a5b7c9d1e2f4a",
+    "start": "2026-08-02",
+    "delegation_id": "0f3a5b7c9d1e2f4a",
 }
 COSTS = ("get", "/bills/{billing_period}/costs")
 IN_CSV = {
@@ -119,6 +145,9 @@ IN_CSV = {
     ("get", "/workloads"),
     ("get", "/claims/{account_id}"),
     ("get", "/spaces"),
+    ("get", "/closes"),
+    ("get", "/corrections"),
+    ("get", "/corrections/years/{fiscal_year}"),
     ("get", "/credits"),
     ("get", "/credits/reconciliation"),
     ("get", "/discounts"),
@@ -131,6 +160,10 @@ IN_CSV = {
     ("get", "/previews/{preview_id}"),
     ("get", "/class-policies"),
     ("get", "/claim-rules"),
+    ("get", "/spend-cards"),
+    ("get", "/spend-cards/{product_id}/{start}/lines"),
+    ("get", "/spend-cards/{product_id}/{start}/resources"),
+    ("get", "/delegations"),
 }
 TITLES: Mapping[int, tuple[str, str]] = {
     400: ("Bad Request", "the body is no JSON: Expecting value: line 1 column 1 (char 0)"),
@@ -236,6 +269,8 @@ def _complete(operation: dict[str, Any], of: tuple[str, str]) -> None:
     if of in IN_CSV:
         good["text/csv"] = {"schema": {"type": "string"}}
         headers["X-Next-Cursor"] = _header("Of CSV: what to ask for the next page with")
+    if of in views_.DRAWN:
+        good["image/svg+xml"] = {"schema": {"type": "string"}}
     if of[0] in WRITES:
         headers["Idempotency-Replayed"] = _header("true where this was answered before")
     if headers:

@@ -7,6 +7,7 @@ from pydantic import Field
 from finops.domain.accounts import Need, NoticeKind
 from finops.domain.allocation_tasks import AllocationStep
 from finops.domain.budgets import BudgetStatus, Command
+from finops.domain.card_tasks import CardStep
 from finops.domain.chart_loads import ChartLoadStatus
 from finops.domain.people import PersonStatus, Role
 from finops.domain.tasks import TaskKind
@@ -85,12 +86,12 @@ class PersonPage(Told):
 
 
 class Task(Told):
-    """A step that waits on an element of a year, an account or a credit: the others are null.
+    """A step that waits on an element of a year, an account, a credit or a spend card.
 
-    The account of a credit is the one that it was applied to.
+    What the others have is null. The account of a credit is the one that it was applied to.
     """
 
-    kind: TaskKind | Need | AllocationStep
+    kind: TaskKind | Need | AllocationStep | CardStep
     year: Year | None
     element: Element | None
     name: Annotated[str | None, Field(description="Of the element or account; a credit's text")]
@@ -100,8 +101,18 @@ class Task(Told):
     notice: Annotated[NoticeKind | None, Field(description="What has become of the account")]
     credit_id: Annotated[str | None, Field(description="What `/credits/{credit_id}` maps")]
     owed_by: Annotated[str, Field(description="The element whose holders owe it")]
-    is_escalated: Annotated[bool, Field(description="Nobody holds the element it belongs to")]
+    is_escalated: Annotated[
+        bool,
+        Field(description="Nobody holds the element it belongs to, or a card waited too long"),
+    ]
     since: Time | None
+    start: Annotated[Day | None, Field(description="The first day of a card's week")]
+    end: Annotated[Day | None, Field(description="The day after its last one")]
+    currency: Annotated[str | None, Field(description="Of a card")]
+    amount: Annotated[Money | None, Field(description="What a card is signed for")]
+    pace: Annotated[str | None, Field(description="A card's week next to the approved budget")]
+    due: Annotated[Time | None, Field(description="When a card's step goes up to another level")]
+    acting_for: Annotated[str | None, Field(description="Who is absent, in whose place it is owed")]
 
 
 class TaskPage(Told):
