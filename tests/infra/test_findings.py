@@ -40,6 +40,10 @@ REVIEWED = {
     ("SQS3", "This is the dead-letter queue."),
 }
 
+REVIEWED_OF_OPTIONS = {
+    ("IAM5", "Files are named by month and kind, in a bucket of somebody else's."),
+}
+
 
 @pytest.fixture(params=["plain", "full"])
 def synthesized(request: pytest.FixtureRequest) -> Synthesized:
@@ -72,10 +76,10 @@ def test_what_is_acknowledged_is_what_was_reviewed(plain: Synthesized) -> None:
     assert answered == REVIEWED
 
 
-def test_with_every_option_on_nothing_new_is_acknowledged(full: Synthesized) -> None:
+def test_with_every_option_on_nothing_else_is_acknowledged(full: Synthesized) -> None:
     answered = {finding["reason"] for finding in _of_all_plugins(full, "suppressedViolations")}
 
-    assert answered <= {reason for _, reason in REVIEWED}
+    assert answered <= {reason for _, reason in REVIEWED | REVIEWED_OF_OPTIONS}
 
 
 def test_a_real_finding_would_be_seen(tmp_path: Path) -> None:

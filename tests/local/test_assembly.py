@@ -122,7 +122,8 @@ def test_the_app_is_asked_again_only_when_what_it_reads_has_changed(tmp_path: Pa
     assert asked() == "1"
     (root / "finops" / "money.py").write_text("ships\n")
     assert [asked(), asked()] == ["2", "2"]
-    assert json.loads((folder / "context.json").read_text()) == {"local": "true"}
+    told = json.loads((folder / "context.json").read_text())
+    assert told == {"local": "true", "clock": str(tmp_path / "clock")}
 
 
 def test_compiled_code_is_no_change(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_a_card_that_was_disputed_and_remapped_is_left_alone() -> None:
         "billing_period": MONTH,
         "currency": "USD",
         "effect": [],
-        "others": "0.00",
+        "rest": "0.00",
     }
     company, fake = company_of(
         {story.DISPUTED.path: found, (*story.DISPUTED.path, "proposal"): proposal}

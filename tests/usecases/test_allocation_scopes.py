@@ -190,7 +190,9 @@ def chart(world: World) -> Chart:
 def sources(world: World) -> Any:
     made = chart(world)
     charts = SimpleNamespace(head=lambda year: made, heads=lambda: [made], read=lambda head: made)
-    book = SimpleNamespace(revision=lambda: 1, basis=CostBasis.BILLED)
+    book = SimpleNamespace(
+        revision=lambda: 1, basis=CostBasis.BILLED, is_closed=lambda month: False
+    )
     shelf: Any = ToldShelf(world)
     shares = SimpleNamespace(all=dict)
     return Sources(shelf, book, charts, shares, 1)  # type: ignore[arg-type]
