@@ -89,7 +89,8 @@ def main() -> None:
     """Runs the command. What a person can mend is one message on stderr, and exit code 1."""
     try:
         app()
-    except (FinOpsError, BotoCoreError) as error:  # the latter: no credentials, no connection
+    # No credentials, no connection; a file that is not there, or that nobody may read.
+    except (FinOpsError, BotoCoreError, OSError) as error:
         screen.fault(str(error))
         sys.exit(1)
 

@@ -54,3 +54,19 @@ def test_what_went_wrong_is_one_message_and_an_exit_code(
     assert ended.value.code == 1
     assert said.out == ""
     assert "no port is free on [127.0.0.1]" in said.err
+
+
+def test_a_file_that_is_not_there_is_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def read(tell: object) -> None:
+        (tmp_path / "shares.csv").read_text()
+
+    monkeypatch.setattr(machine, "up", read)
+    monkeypatch.setattr(sys, "argv", ["finops", "local", "up"])
+
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+
+    assert ended.value.code == 1
+    assert "No such file" in capsys.readouterr().err
