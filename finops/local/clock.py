@@ -4,6 +4,7 @@ A sample month is closed in the sample's own time. The doors look at the same fi
 """
 
 from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
 
 FILE = "clock"
@@ -22,7 +23,8 @@ def now(folder: Path) -> datetime:
 def put(folder: Path, moment: datetime) -> None:
     """From now on it is *moment*, and time goes on from there."""
     ahead = (moment - datetime.now(UTC)).total_seconds()
-    _write(folder, f"{ahead:.3f}")
+    # Up to the next millisecond: it is never earlier than what was said.
+    _write(folder, f"{ceil(1000 * ahead + 0.5) / 1000:.3f}")
 
 
 def put_right(folder: Path) -> None:
