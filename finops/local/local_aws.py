@@ -151,8 +151,21 @@ class LocalAws:
         shutil.rmtree(self._temporary, ignore_errors=True)
         for each in (self._temporary, self._state, self._objects):
             each.mkdir(parents=True, exist_ok=True)
+        self._begin_streams_anew()
         with self._first_state():
             return self._run(port)
+
+    def _begin_streams_anew(self) -> None:
+        """Forget how far streams were followed: it keeps that, and of the streams nothing.
+
+        Who follows one would wait until as many records have come as there were before.
+        """
+        path = self._state / "lambda.json"
+        if not path.exists():
+            return
+        kept = json.loads(path.read_text())
+        if kept.get("payload", {}).pop("dynamodb_stream_positions", None):
+            path.write_text(json.dumps(kept))
 
     @contextmanager
     def _first_state(self) -> Iterator[None]:

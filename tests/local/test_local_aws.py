@@ -1,5 +1,6 @@
 """The local AWS starts once, stops cleanly, and is nobody else's."""
 
+import json
 import os
 import signal
 import socket
@@ -69,6 +70,18 @@ def test_what_was_stored_is_there_after_a_stop_at_the_same_address(aws: LocalAws
     assert aws.endpoint == address
     assert aws.client("s3").get_object(Bucket="bills", Key="a/b")["Body"].read() == b"1.50"
     assert aws.client("ssm").get_parameter(Name="/a")["Parameter"]["Value"] == "b"
+
+
+def test_how_far_streams_were_followed_is_forgotten_as_they_are(aws: LocalAws) -> None:
+    aws.up()
+    aws.down()
+    state = aws.folder / "state" / "lambda.json"
+    payload = {"functions": {}, "dynamodb_stream_positions": {"data": {"a-mapping": 1_014}}}
+    state.write_text(json.dumps({"payload": payload}))
+
+    aws.up()
+
+    assert json.loads(state.read_text()) == {"payload": {"functions": {}}}
 
 
 def test_stopping_twice_is_no_error(aws: LocalAws) -> None:
