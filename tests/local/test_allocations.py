@@ -180,7 +180,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> ToldApi:
     made = ToldApi("Running", "Done", "Done")
     for module in (allocations, previews):
         monkeypatch.setattr(module, "api_of", lambda *_, **__: made)
-    monkeypatch.setattr(previews, "POLL", 0)
+    monkeypatch.setattr("finops.local.waiting.POLL", 0)
     return made
 
 

@@ -54,7 +54,7 @@ class OneRun:
 
 def run(monkeypatch: pytest.MonkeyPatch, api: OneRun, *words: str) -> str:
     monkeypatch.setattr(commands, "api_of", lambda *said, **usually: api)
-    monkeypatch.setattr(commands, "POLL", 0)
+    monkeypatch.setattr("finops.local.waiting.POLL", 0)
     result = CliRunner().invoke(app, ["cards", "make", *words], env={"COLUMNS": "160"})
     if result.exception is not None:
         raise result.exception

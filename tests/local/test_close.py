@@ -44,7 +44,7 @@ def closing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Closing:
     made.ready()
     monkeypatch.setattr(Api, "closing", made, raising=False)
     monkeypatch.setattr(commands, "api_of", lambda who, *_, usually: Api(who or BY))
-    monkeypatch.setattr(commands, "PAUSE", 0)
+    monkeypatch.setattr("finops.local.waiting.POLL", 0)
     monkeypatch.setattr(screen.console, "width", 220)
     monkeypatch.setattr(made.runs, "start", lambda month, version, by: made.run(_person(made, by)))
     return made

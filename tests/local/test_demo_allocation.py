@@ -23,7 +23,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is told aside."""
     told: list[str] = []
     monkeypatch.setattr(screen, "tell", told.append)
-    monkeypatch.setattr(story, "POLL", 0)
+    monkeypatch.setattr("finops.local.waiting.POLL", 0)
     return told
 
 

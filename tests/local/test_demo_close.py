@@ -27,7 +27,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     told: list[str] = []
     monkeypatch.setattr(screen, "tell", told.append)
     monkeypatch.setattr(story, "SECONDS", 0)
-    monkeypatch.setattr(story, "POLL", 0)
+    monkeypatch.setattr("finops.local.waiting.POLL", 0)
     return told
 
 

@@ -1,6 +1,5 @@
 """`finops accounts`: every account that was ever seen, what it needs, and a look for new ones."""
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
@@ -13,9 +12,9 @@ from finops.local.commands.listing import answer_list
 from finops.local.commands.options import As, Csv, Json, Profile, Reason, Region, api_of
 from finops.local.errors import LoadError
 from finops.local.sign_in import CLOUD_ENGINEER
+from finops.local.waiting import waited_for
 
 CHECK_SECONDS = 900  # as long as the door may take
-POLL = 0.5
 
 AccountId = Annotated[str, typer.Argument(help="The account's id, twelve digits.")]
 On = Annotated[str | None, typer.Option(help="Name, payer and place as of this day, YYYY-MM-DD.")]
@@ -97,16 +96,17 @@ def check(
 def look(api: Api, *, force: bool = False) -> dict[str, Any]:
     """What became of a look at the organization. Raises LoadError where it was refused."""
     asked = api.post("accounts", "checks", body={"force": force})
-    deadline = time.monotonic() + CHECK_SECONDS
-    ended = asked
-    while ended["status"] == CheckStatus.ASKED:
-        if time.monotonic() > deadline:
-            raise LoadError(
-                f"the look at the organization has not ended in {CHECK_SECONDS} s; the log of "
-                "check_accounts says why"
-            )
-        time.sleep(POLL)
-        ended = api.get("accounts", "checks")
+
+    def ended_look() -> dict[str, Any] | None:
+        found = asked if asked["status"] != CheckStatus.ASKED else api.get("accounts", "checks")
+        return None if found["status"] == CheckStatus.ASKED else found
+
+    ended = waited_for(
+        ended_look,
+        CHECK_SECONDS,
+        f"the look at the organization has not ended in {CHECK_SECONDS} s; the log of "
+        "check_accounts says why",
+    )
     if ended["status"] == CheckStatus.REFUSED:
         raise LoadError(ended["detail"])
     return ended

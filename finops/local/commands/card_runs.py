@@ -1,6 +1,5 @@
 """`finops cards make`: spend cards made now, for who does not wait for Monday."""
 
-import time
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -11,9 +10,9 @@ from finops.local.api import Api
 from finops.local.commands.options import As, Json, Profile, Region, api_of
 from finops.local.errors import LoadError
 from finops.local.sign_in import FINANCIAL_ADMIN
+from finops.local.waiting import waited_for
 
 SECONDS = 900
-POLL = 0.5
 RUNNING, FAILED = "Running", "Failed"
 
 
@@ -57,11 +56,12 @@ def made_cards(api: Api, period: str | None = None) -> dict[str, Any]:
     Raises LoadError for one that has failed, or takes too long.
     """
     run_id = started_run(api, period)["run_id"]
-    deadline = time.monotonic() + SECONDS
-    while (told := api.get("spend-card-runs", run_id))["status"] == RUNNING:
-        if time.monotonic() > deadline:
-            raise LoadError(f"the run {run_id} is not done in {SECONDS} s")
-        time.sleep(POLL)
+
+    def ended() -> dict[str, Any] | None:
+        found = api.get("spend-card-runs", run_id)
+        return None if found["status"] == RUNNING else found
+
+    told = waited_for(ended, SECONDS, f"the run {run_id} is not done in {SECONDS} s")
     if told["status"] == FAILED:
         raise LoadError(
             f"the run {run_id} has failed: {told['error'] or 'nobody knows why'}; see the execution "

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -29,8 +28,8 @@ from finops.local.commands.options import (
 )
 from finops.local.errors import LoadError
 from finops.local.installation import Installation
+from finops.local.waiting import waited_for
 
-POLL = 0.1
 PAGE = 1_000
 SHOWN = 20  # changes of each kind in a table; --json tells all
 FOLDER = "in/"  # where a file is dropped
@@ -97,16 +96,17 @@ def drop_file(place: Installation, api: Api, file: Path, timeout: int = 120) -> 
     beside = {"Bucket": place.sorfile_bucket, "Key": f"{key}{'.report.json'}"}
     before = _state(s3, beside)
     s3.put_object(Bucket=place.sorfile_bucket, Key=key, Body=file.read_bytes())
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
+
+    def reported() -> dict[str, Any] | None:
         if _state(s3, beside) != before:
             report = json.loads(s3.get_object(**beside)["Body"].read())
             # The report is there a moment before the load that it is of.
             for load in api.get("charts", str(report["year"] or 0), "loads")["items"]:
                 if load["loaded_at"] == report["loaded_at"]:
                     return api.get("chart-loads", load["load_id"])
-        time.sleep(POLL)
-    raise LoadError(f"no report lies beside {key} after {timeout} s")
+        return None
+
+    return waited_for(reported, timeout, f"no report lies beside {key} after {timeout} s")
 
 
 def _state(s3: Any, beside: Mapping[str, str]) -> tuple[str, ...] | None:

@@ -1,7 +1,6 @@
 """`finops close`: the check list of a month, its close, and the files that finance books."""
 
 import hashlib
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +13,7 @@ from finops.local import screen
 from finops.local.api import Api
 from finops.local.commands.options import As, Json, Profile, Region, api_of
 from finops.local.sign_in import FINANCIAL_ADMIN
+from finops.local.waiting import waited_for
 
 app = typer.Typer(no_args_is_help=True, help="The close of a month, and the files it writes.")
 
@@ -23,7 +23,6 @@ Why = Annotated[str, typer.Option(help="Why; it is kept in the audit trail.")]
 FOUR = ("AccountsPayable", "PlanningAndAnalysis", "Journal", "Reconciliation")
 HEAD = 6  # lines of a file that are shown
 PATIENCE = 900  # seconds
-PAUSE = 1.0
 
 
 # What stands in the way ---------------------------------------------------------------------------
@@ -278,15 +277,18 @@ def start(
 
 def closed_month(api: Api, month: str, before: int) -> dict[str, Any]:
     """The month once it is closed. Raises FinOpsError where it was given up."""
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
+
+    def closed() -> dict[str, Any] | None:
         found = api.get("closes", month)
-        if found["status"] == "Closed":
-            return found
         if found["status"] == "Preparing" and found["version"] > before and found["abandoned"]:
             raise FinOpsError(f"{month} was not closed: {found['abandoned']}")
-        time.sleep(PAUSE)
-    raise FinOpsError(f"{month} is not closed yet; finops close show {month} says how far it is")
+        return found if found["status"] == "Closed" else None
+
+    return waited_for(
+        closed,
+        PATIENCE,
+        f"{month} is not closed yet; finops close show {month} says how far it is",
+    )
 
 
 # Its files ----------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """The part of `finops demo` in which every dollar gets an owner, or a stated reason why not."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -23,9 +22,9 @@ from finops.local.installation import Installation
 from finops.local.sample.chart import PRODUCTS, address
 from finops.local.sample.shares import FIRST_DAY, SPLITS, SampleShares
 from finops.local.sign_in import CLOUD_ENGINEER
+from finops.local.waiting import wait_until
 
 SECONDS = 180  # that both months may take to be allocated again
-POLL = 0.5
 CREDIT = "Credit"  # what AWS credits is nobody's spend, and stays apart
 LEAVES = 4  # the level of products, below which there are only accounts
 ENTERPRISE, UNALLOCATED = "enterprise", "unallocated"
@@ -335,11 +334,12 @@ def _sum(amounts: Sequence[Mapping[str, Any]]) -> Decimal:
 
 def wait(api: Api, months: Sequence[str]) -> None:
     """Until both months are allocated by the rules as they are: runs start by themselves."""
-    deadline = time.monotonic() + SECONDS
-    while not all(_is_current(api, month) for month in months):
-        if time.monotonic() > deadline:
-            raise DemoError(f"{' and '.join(months)} are not allocated after {SECONDS} s")
-        time.sleep(POLL)
+    wait_until(
+        lambda: all(_is_current(api, month) for month in months),
+        SECONDS,
+        f"{' and '.join(months)} are not allocated after {SECONDS} s",
+        DemoError,
+    )
     is_one = len(months) == 1
     screen.tell(
         f"{' and '.join(months)} {'is' if is_one else 'are'} allocated by the rules as they are now"

@@ -4,7 +4,6 @@ import csv
 import hashlib
 import io
 import json
-import time
 from collections import defaultdict
 from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -20,10 +19,10 @@ from finops.local.commands.listing import PAGE
 from finops.local.errors import DemoError
 from finops.local.installation import Installation
 from finops.local.sample.chart import PORTFOLIO_OWNERS
+from finops.local.waiting import wait_until
 
 CENT = Decimal("0.01")
 SECONDS = 120
-POLL = 0.5
 VENDOR = "Amazon Web Services"
 ORDERS: Mapping[str | None, str] = {
     "logistics": "PO-4711-LO",
@@ -152,15 +151,13 @@ def must_be_delivered(place: Installation, found: Mapping[str, Any]) -> None:
     """Finance finds each file, and last a manifest with its checksum. Raises DemoError."""
     month, bucket = found["month"], _bucket(place)
     s3 = place.client("s3")
-    deadline = time.monotonic() + SECONDS
     prefix = f"{DELIVERED}/{month}/"
-    while True:
+
+    def is_there() -> bool:
         listed = s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", ())
-        if any(one["Key"].endswith("/manifest.json") for one in listed):
-            break
-        if time.monotonic() > deadline:
-            raise DemoError(f"{month} was not delivered in {SECONDS} s")
-        time.sleep(POLL)
+        return any(one["Key"].endswith("/manifest.json") for one in listed)
+
+    wait_until(is_there, SECONDS, f"{month} was not delivered in {SECONDS} s", DemoError)
 
     def read(name: str) -> bytes:
         return bytes(s3.get_object(Bucket=bucket, Key=prefix + name)["Body"].read())
@@ -221,11 +218,17 @@ def _year(api: Api, month: str, **asked: object) -> dict[str, Any]:
 
 def wait_for_corrections(api: Api, month: str) -> None:
     """Until all that later bills changed of a closed month is booked."""
-    deadline = time.monotonic() + SECONDS
-    while any(Decimal(one["waiting"]) for one in _lines(api, month)) or not _booked(api, month):
-        if time.monotonic() > deadline:
-            raise DemoError(f"the corrections of {month} are not booked after {SECONDS} s")
-        time.sleep(POLL)
+
+    def are_booked() -> bool:
+        waits = any(Decimal(one["waiting"]) for one in _lines(api, month))
+        return not waits and bool(_booked(api, month))
+
+    wait_until(
+        are_booked,
+        SECONDS,
+        f"the corrections of {month} are not booked after {SECONDS} s",
+        DemoError,
+    )
 
 
 def _booked(api: Api, month: str) -> list[dict[str, Any]]:

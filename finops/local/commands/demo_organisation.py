@@ -1,7 +1,6 @@
 """The part of `finops demo` that an organisation plays: chart, people, schedules, plan, records."""
 
 import json
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -33,10 +32,10 @@ from finops.local.sample.chart import (
     SampleOrganisation,
     address,
 )
+from finops.local.waiting import wait_until
 
 YEAR = 2026
 SIGN_IN_SECONDS = 90
-POLL = 0.25
 DIGEST = "senddigest"  # in the logical id of the function that sends it
 CREDIT = "Credit"
 
@@ -87,11 +86,12 @@ def let_in(place: Installation) -> None:
     owners = [*PORTFOLIO_OWNERS.values(), *(one.owner for one in PRODUCTS.values() if one.owner)]
     invited = {address(name) for name in (*owners, SECOND_ADMIN)}
     cognito = place.client("cognito-idp")
-    deadline = time.monotonic() + SIGN_IN_SECONDS
-    while invited - _sign_ins(cognito, place.user_pool_id):
-        if time.monotonic() > deadline:
-            raise DemoError(f"the invited have no sign-ins after {SIGN_IN_SECONDS} s")
-        time.sleep(POLL)
+    wait_until(
+        lambda: not invited - _sign_ins(cognito, place.user_pool_id),
+        SIGN_IN_SECONDS,
+        f"the invited have no sign-ins after {SIGN_IN_SECONDS} s",
+        DemoError,
+    )
     for email in sorted(invited - sign_in.keyring(place.local.folder).keys()):
         sign_in.let_in(place, place.local.folder, email)
 

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,9 +15,9 @@ from finops.local.commands.listing import PAGE
 from finops.local.commands.options import As, Csv, Json, Profile, Region, api_of
 from finops.local.errors import LoadError
 from finops.local.sign_in import FINANCIAL_ADMIN
+from finops.local.waiting import waited_for
 
 SECONDS = 600
-POLL = 0.5
 RUNNING, FAILED = "Running", "Failed"
 
 
@@ -77,14 +76,14 @@ def made_preview(api: Api, changes: Sequence[Mapping[str, Any]]) -> dict[str, An
     Raises LoadError for one that has failed, or takes too long.
     """
     asked = api.post("previews", body={"changes": list(changes)})
-    deadline = time.monotonic() + SECONDS
-    while True:
-        first = api.get("previews", asked["preview_id"], limit=PAGE)
-        if first["status"] != RUNNING:
-            break
-        if time.monotonic() > deadline:
-            raise LoadError(f"the preview {asked['preview_id']} is not done in {SECONDS} s")
-        time.sleep(POLL)
+
+    def ended() -> dict[str, Any] | None:
+        found = api.get("previews", asked["preview_id"], limit=PAGE)
+        return None if found["status"] == RUNNING else found
+
+    first = waited_for(
+        ended, SECONDS, f"the preview {asked['preview_id']} is not done in {SECONDS} s"
+    )
     if first["status"] == FAILED:
         raise LoadError(
             "the preview has failed: the rules may have changed meanwhile; ask once more, or see "
