@@ -9,7 +9,19 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import allocate, api, cards, cold_start, merge, reduce, resources, views, whole
+from benchmarks import (
+    allocate,
+    api,
+    cards,
+    cold_start,
+    cubes,
+    forecasts,
+    merge,
+    reduce,
+    resources,
+    views,
+    whole,
+)
 
 MONTH = "2026-09"
 
@@ -88,6 +100,10 @@ def _api(arguments: argparse.Namespace, scratch: Path) -> str:
     return api.load(scratch / "api", seconds=6 * arguments.rounds)
 
 
+def _cubes(arguments: argparse.Namespace, scratch: Path) -> str:
+    return cubes.compare(scratch / "cubes", rounds=max(1, arguments.rounds // 2))
+
+
 def _cards(arguments: argparse.Namespace, scratch: Path) -> str:
     return cards.load(scratch / "cards")
 
@@ -96,13 +112,19 @@ def _views(arguments: argparse.Namespace, scratch: Path) -> str:
     return views.compare()
 
 
+def _forecasts(arguments: argparse.Namespace, scratch: Path) -> str:
+    return forecasts.compare()
+
+
 MEASUREMENTS: dict[str, Callable[[argparse.Namespace, Path], str]] = {
     "reduce": _reduce,
     "merge": _merge,
     "allocate": _allocate,
     "resources": _resources,
+    "cubes": _cubes,
     "cards": _cards,
     "views": _views,
+    "forecasts": _forecasts,
     "linearity": _linearity,
     "flatness": _flatness,
     "cold_start": _cold_start,

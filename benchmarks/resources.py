@@ -235,7 +235,7 @@ def finops(folder: Path, claims: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     limits = engine.Limits(scratch=Path(tempfile.gettempdir()), memory_mb=1400, threads=2)
     with engine.connect(limits) as connection:
         inventory = Inventory(connection)
-        stock = Stock(given, given, inventory, given, given, given, given, Memo())
+        stock = Stock(given, given, inventory, given, given, given, given, Memo(), given)
 
         def ask(asked: Mapping[str, Any]) -> list[Any]:
             told = dict(asked)

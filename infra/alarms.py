@@ -107,6 +107,19 @@ class Alarms(Construct):
             "The close of a month ran out of time",
         )
 
+    def watch_machine(self, name: str, machine: sfn.IStateMachine) -> None:
+        """A run, called *name*, that failed or ran out of time."""
+        words = name.title().replace(" ", "")
+        said = f"A {name}" if name[0] not in "aeio" else f"An {name}"
+        self._above_zero(
+            f"{words}Failed", machine.metric_failed(period=FIVE_MINUTES), f"{said} failed"
+        )
+        self._above_zero(
+            f"{words}TimedOut",
+            machine.metric_timed_out(period=FIVE_MINUTES),
+            f"{said} ran out of time",
+        )
+
     def watch_door(self, door: FinOpsFunction) -> None:
         """A door that raises, or that Lambda has no room for."""
         function = door.function
@@ -156,7 +169,7 @@ class Alarms(Construct):
             "An event or a scheduled call could not be delivered",
         )
 
-    def watch_api(self, api: apigateway.RestApi) -> None:
+    def watch_api(self, api: apigateway.IRestApi) -> None:
         """Answers that are our fault."""
         self._above_zero(
             "ApiErrors",

@@ -27,6 +27,7 @@ REASONS = (
     "ResourcesClaimed",
     "ResourcesReleased",
     "PolicyDecided",
+    "TagSettingsChanged",
     "ChartLoaded",
     # What was planned meanwhile goes by other rules now.
     "MonthClosed",
@@ -61,6 +62,7 @@ class Allocations(Construct):
         accounts: FinOpsTable,
         open_months: OpenMonths,
         rules: FinOpsTable,
+        settings_table: FinOpsTable,
         workloads: FinOpsTable,
         allocations: FinOpsTable,
         audit: FinOpsTable,
@@ -72,6 +74,7 @@ class Allocations(Construct):
         self._layers, self._ledger, self._chart = layers, ledger, chart
         self._bills, self._accounts, self._rules = bills, accounts, rules
         self._workloads, self._allocations = workloads, allocations
+        self._settings_table = settings_table
         self._open_months = open_months
         # With the tables that what is asked could be written with, had a door the right to.
         self._told_of_closes = {
@@ -89,6 +92,7 @@ class Allocations(Construct):
             **self._told_of_closes,
             "ACCOUNTS_TABLE": accounts.table.table_name,
             "RULES_TABLE": rules.table.table_name,
+            "SETTINGS_TABLE": settings_table.table.table_name,
             "WORKLOADS_TABLE": workloads.table.table_name,
             "COST_BASIS": settings.cost_basis,
         }
@@ -135,6 +139,7 @@ class Allocations(Construct):
         self._ledger.allow_write(rights, "work/", "allocations/")
         self._chart.allow_read(rights, "Query")
         self._rules.allow(rights, "GetItem", "Query")
+        self._settings_table.allow(rights, "GetItem")  # how else tags are spelled
         # What a preview's changes may name.
         self._accounts.allow(rights, indexes=("by_kind",))
         self._workloads.allow(rights, indexes=("by_kind",))
@@ -191,6 +196,7 @@ class Allocations(Construct):
         self._open_months.allow(door.rights)
         self._chart.charts.allow(door.rights, "Query")
         self._rules.allow(door.rights, indexes=("by_kind",))
+        self._settings_table.allow(door.rights, "GetItem")
         self._bills.allow(door.rights, indexes=("by_kind",))
         self._allocations.allow(door.rights, "GetItem", indexes=("by_kind",))
         self.allocate_month.allow_start(door.rights, by_name=True)

@@ -30,6 +30,7 @@ class AllocationsApi(Construct):
         accounts: FinOpsTable,
         open_months: OpenMonths,
         rules: FinOpsTable,
+        settings_table: FinOpsTable,
         workloads: FinOpsTable,
         bills: FinOpsTable,
         allocations: FinOpsTable,
@@ -47,6 +48,7 @@ class AllocationsApi(Construct):
                 "ACCOUNTS_TABLE": accounts.table.table_name,
                 **open_months.told,
                 "RULES_TABLE": rules.table.table_name,
+                "SETTINGS_TABLE": settings_table.table.table_name,
                 "WORKLOADS_TABLE": workloads.table.table_name,
                 "BILLS_TABLE": bills.table.table_name,
                 "ALLOCATIONS_TABLE": allocations.table.table_name,
@@ -65,6 +67,7 @@ class AllocationsApi(Construct):
         chart.allow_read(rights, "GetItem", "Query")
         chart.budgets.allow(rights, indexes=("by_year",))
         # How many changes of the rules there were, the shares, and what things are called.
+        settings_table.allow(rights, "GetItem")
         for table in (accounts, rules, workloads):
             table.allow(rights, indexes=("by_kind",))
         allocate_month.allow_start(rights, by_name=True)
@@ -93,6 +96,7 @@ class PreviewsApi(Construct):
         accounts: FinOpsTable,
         open_months: OpenMonths,
         rules: FinOpsTable,
+        settings_table: FinOpsTable,
         workloads: FinOpsTable,
         bills: FinOpsTable,
         ledger: LedgerBucket,
@@ -109,6 +113,7 @@ class PreviewsApi(Construct):
                 "ACCOUNTS_TABLE": accounts.table.table_name,
                 **open_months.told,
                 "RULES_TABLE": rules.table.table_name,
+                "SETTINGS_TABLE": settings_table.table.table_name,
                 "WORKLOADS_TABLE": workloads.table.table_name,
                 "BILLS_TABLE": bills.table.table_name,
                 "LEDGER_BUCKET": ledger.bucket.bucket_name,
@@ -123,6 +128,7 @@ class PreviewsApi(Construct):
         bills.allow(rights, "GetItem", indexes=("by_kind",))
         # All rules as they are in this moment, and what a change of them may name.
         rules.allow(rights, "GetItem", "Query")
+        settings_table.allow(rights, "GetItem")
         chart.allow_read(rights, "Query")
         accounts.allow(rights, indexes=("by_kind",))
         workloads.allow(rights, indexes=("by_kind",))

@@ -12,6 +12,7 @@ from infra.functions import FinOpsFunction
 from infra.management import Management
 from infra.settings import Settings
 from infra.stack import (
+    Alerts,
     Allocation,
     Api,
     Billing,
@@ -21,6 +22,8 @@ from infra.stack import (
     Identity,
     Observability,
     Organization,
+    Reports,
+    Savings,
 )
 
 ROOT = Path(__file__).parent.parent
@@ -50,6 +53,9 @@ def build(*, outdir: str | None = None, context: Mapping[str, Any] | None = None
     )
     cards = Cards(app, "Cards", settings=settings, data=data, billing=billing, env=here)
     close = Close(app, "Close", settings=settings, data=data, billing=billing, env=here)
+    reports = Reports(app, "Reports", settings=settings, data=data, billing=billing, env=here)
+    savings = Savings(app, "Savings", settings=settings, data=data, billing=billing, env=here)
+    alerts = Alerts(app, "Alerts", settings=settings, data=data, billing=billing, env=here)
     organization = Organization(
         app,
         "Organization",
@@ -69,6 +75,9 @@ def build(*, outdir: str | None = None, context: Mapping[str, Any] | None = None
         allocation=allocation,
         cards=cards,
         close=close,
+        reports=reports,
+        savings=savings,
+        alerts=alerts,
         env=here,
     )
     Observability(
@@ -80,6 +89,9 @@ def build(*, outdir: str | None = None, context: Mapping[str, Any] | None = None
         allocation=allocation,
         cards=cards,
         close=close,
+        reports=reports,
+        savings=savings,
+        alerts=alerts,
         organization=organization,
         api=api,
         env=here,

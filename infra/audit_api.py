@@ -30,6 +30,8 @@ class AuditApi(Construct):
         closes: FinOpsTable,
         delegations: FinOpsTable,
         settings_table: FinOpsTable,
+        savings: FinOpsTable,
+        alerts: FinOpsTable,
         ledger: LedgerBucket,
     ) -> None:
         super().__init__(scope, id_)
@@ -48,6 +50,8 @@ class AuditApi(Construct):
                 "CLOSES_TABLE": closes.table.table_name,
                 "DELEGATIONS_TABLE": delegations.table.table_name,
                 "SETTINGS_TABLE": settings_table.table.table_name,
+                "SAVINGS_TABLE": savings.table.table_name,
+                "ALERTS_TABLE": alerts.table.table_name,
                 # Where the lines of large cards are; the trail knows those cards without them.
                 "LEDGER_BUCKET": ledger.bucket.bucket_name,
             },
@@ -58,7 +62,8 @@ class AuditApi(Construct):
         # The state of each thing, to compare its records with; not the charts themselves.
         chart.budgets.allow(rights, "GetItem", indexes=("by_year",))
         chart.charts.allow(rights, "GetItem", "Query")
-        for table in (accounts, rules, workloads, credits_table, closes, delegations):
+        kept = (accounts, rules, workloads, credits_table, closes, delegations, savings, alerts)
+        for table in kept:
             table.allow(rights, "GetItem", indexes=("by_kind",))
         spend_cards.allow(rights, "GetItem", indexes=("by_month",))
         settings_table.allow(rights, "GetItem")

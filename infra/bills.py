@@ -33,17 +33,26 @@ class Bills(Construct):
         loads: FinOpsTable,
         bills: FinOpsTable,
         allocations: FinOpsTable,
+        reports: FinOpsTable,
+        savings: FinOpsTable,
+        audit: FinOpsTable,
+        requests: FinOpsTable,
         notices: Notices,
         dead_letters: DeadLetters,
     ) -> None:
         super().__init__(scope, id_)
         self._layers, self._billing, self._ledger = layers, billing, ledger
         self._loads, self._bills, self._allocations = loads, bills, allocations
+        self._reports, self._savings, self._audit = reports, savings, audit
         self._told = {
             "BILLING_BUCKET": billing.bucket.bucket_name,
             "LEDGER_BUCKET": ledger.bucket.bucket_name,
             "LOADS_TABLE": loads.table.table_name,
             "BILLS_TABLE": bills.table.table_name,
+            "SAVINGS_TABLE": savings.table.table_name,
+            "AUDIT_TABLE": audit.table.table_name,
+            # What it could answer again, had anybody asked.
+            "REQUESTS_TABLE": requests.table.table_name,
         }
         steps = {
             "FindDelivery": self._find_delivery(settings),
@@ -52,6 +61,7 @@ class Bills(Construct):
             "MergeBill": self._merge_bill(),
             "CheckLoad": self._check_load(),
             "PublishLoad": self._publish_load(),
+            "TakeRecommendations": self._take_recommendations(),
             "FailLoad": self._fail_load(),
         }
         self.load_bill = Machine(
@@ -175,6 +185,29 @@ class Bills(Construct):
         self._bills.allow(door.rights, "GetItem", "Query", "PutItem", "BatchWriteItem")
         return door
 
+    def _take_recommendations(self) -> FinOpsFunction:
+        memory_mb = 1769  # one processor
+        door = FinOpsFunction(
+            self,
+            "take_recommendations",
+            layers=self._layers.analytics,
+            environment={
+                **self._tell("BILLING_BUCKET", "LEDGER_BUCKET", "LOADS_TABLE"),
+                **self._tell("SAVINGS_TABLE", "AUDIT_TABLE", "REQUESTS_TABLE"),
+                **engine(memory_mb),
+            },
+            memory_mb=memory_mb,
+            timeout_seconds=900,
+            scratch_mb=4096,
+        )
+        self._billing.allow_read(door.rights, versions=True)
+        self._ledger.allow_read(door.rights, "savings/")
+        self._ledger.allow_write(door.rights, "savings/")
+        self._loads.allow(door.rights, "GetItem", "UpdateItem")
+        self._savings.allow(door.rights, "GetItem", "PutItem", indexes=("by_kind",))
+        self._audit.allow(door.rights, "PutItem")
+        return door
+
     def _fail_load(self) -> FinOpsFunction:
         door = FinOpsFunction(
             self,
@@ -212,14 +245,16 @@ class Bills(Construct):
             environment={
                 **self._tell("LEDGER_BUCKET", "LOADS_TABLE", "BILLS_TABLE"),
                 "ALLOCATIONS_TABLE": self._allocations.table.table_name,
+                "REPORTS_TABLE": self._reports.table.table_name,
                 "KEEP_DAYS": str(keep_days),
             },
             timeout_seconds=300,
         )
-        self._ledger.allow_delete(door.rights, "ledger/", "allocations/")
+        self._ledger.allow_delete(door.rights, "ledger/", "allocations/", "cubes/")
         self._loads.allow(door.rights, "GetItem")
         self._bills.allow(door.rights, "GetItem", "Query", "BatchWriteItem", indexes=("by_kind",))
         self._allocations.allow(door.rights, "GetItem", "Query", "BatchWriteItem")
+        self._reports.allow(door.rights, "GetItem")
         return door
 
     # What starts load_bill ---------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """The door to bills, loads and freshness, and the paths that lead to it."""
 
-from aws_cdk import aws_apigateway as apigateway
 from constructs import Construct
 
 from infra.buckets import LedgerBucket
@@ -9,7 +8,17 @@ from infra.functions import engine
 from infra.layers import Layers
 from infra.machines import Machine
 from infra.rest import Rest
+from infra.rest_definition import Model
 from infra.tables import FinOpsTable
+
+MANIFEST = Model(
+    "Manifest",
+    {
+        "type": "object",
+        "properties": {"manifest_key": {"type": "string", "minLength": 1, "maxLength": 1024}},
+        "required": ["manifest_key"],
+    },
+)
 
 
 class BillsApi(Construct):
@@ -52,21 +61,6 @@ class BillsApi(Construct):
         rest.route("GET", "bills", self.door)
         rest.route("GET", "bills/{billing_period}/costs", self.door)
         rest.route("GET", "loads", self.door)
-        rest.route("POST", "loads", self.door, body=_manifest(rest))
+        rest.route("POST", "loads", self.door, body=MANIFEST)
         rest.route("GET", "loads/{load_id}", self.door)
         rest.route("GET", "freshness", self.door)
-
-
-def _manifest(rest: Rest) -> apigateway.Model:
-    schema = apigateway.JsonSchema
-    text = schema(type=apigateway.JsonSchemaType.STRING, min_length=1, max_length=1024)
-    return rest.api.add_model(
-        "Manifest",
-        content_type="application/json",
-        schema=schema(
-            schema=apigateway.JsonSchemaVersion.DRAFT4,
-            type=apigateway.JsonSchemaType.OBJECT,
-            properties={"manifest_key": text},
-            required=["manifest_key"],
-        ),
-    )

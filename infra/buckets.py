@@ -172,7 +172,8 @@ class BillingBucket(Construct):
 
 class LedgerBucket(Construct):
     """`ledger/` the published generations of bills, `allocations/` who pays for them, `rules/` the
-    documents it was decided by, `previews/` what was only asked, `work/` the scratch of both.
+    documents it was decided by, `savings/` what AWS recommended by day, `previews/` what was only
+    asked, `work/` the scratch of all.
     """
 
     def __init__(

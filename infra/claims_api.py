@@ -30,6 +30,7 @@ class ClaimsApi(Construct):
         accounts: FinOpsTable,
         open_months: OpenMonths,
         rules: FinOpsTable,
+        settings_table: FinOpsTable,
         workloads: FinOpsTable,
         bills: FinOpsTable,
         allocations: FinOpsTable,
@@ -49,6 +50,7 @@ class ClaimsApi(Construct):
                 "ACCOUNTS_TABLE": accounts.table.table_name,
                 **open_months.told,
                 "RULES_TABLE": rules.table.table_name,
+                "SETTINGS_TABLE": settings_table.table.table_name,
                 "WORKLOADS_TABLE": workloads.table.table_name,
                 "BILLS_TABLE": bills.table.table_name,
                 "ALLOCATIONS_TABLE": allocations.table.table_name,
@@ -66,6 +68,8 @@ class ClaimsApi(Construct):
         rules.allow(rights, "GetItem", indexes=("by_kind",))
         rules.allow(rights, "PutItem", keys=("claims",), sid="WriteRules")
         workloads.allow(rights, "GetItem", "PutItem", indexes=("by_kind",))
+        # How else tags are spelled, and how often that was changed.
+        settings_table.allow(rights, "GetItem")
         # What workloads spend beside their estimates, how fresh that is, and a scope's credits.
         bills.allow(rights, "GetItem", indexes=("by_kind",))
         allocations.allow(rights, "GetItem", "Query", indexes=("by_kind",))

@@ -27,6 +27,7 @@ class CreditsApi(Construct):
         accounts: FinOpsTable,
         open_months: OpenMonths,
         rules: FinOpsTable,
+        settings_table: FinOpsTable,
         workloads: FinOpsTable,
         credits_table: FinOpsTable,
         bills: FinOpsTable,
@@ -51,6 +52,7 @@ class CreditsApi(Construct):
                 "ACCOUNTS_TABLE": accounts.table.table_name,
                 **open_months.told,
                 "RULES_TABLE": rules.table.table_name,
+                "SETTINGS_TABLE": settings_table.table.table_name,
                 "WORKLOADS_TABLE": workloads.table.table_name,
                 "ALLOCATIONS_TABLE": allocations.table.table_name,
                 "CURRENCY": currency,
@@ -68,6 +70,7 @@ class CreditsApi(Construct):
         allocations.allow(rights, "GetItem", "Query", indexes=("by_kind",))
         # How many changes of the rules there were, which says how fresh allocations are.
         rules.allow(rights, indexes=("by_kind",))
+        settings_table.allow(rights, "GetItem")
         # Which products there are, in any year's chart.
         chart.allow_read(rights, "Query")
 

@@ -1,4 +1,4 @@
-"""The management (payer) account's part: its data export, and the way to our bucket.
+"""The management (payer) account's part: its data exports, and the way to our bucket.
 
 A template without assets and without bootstrap: it is deployed as it is, in us-east-1, by the
 command, the console or `aws cloudformation deploy`. It is no part of the FinOps account.
@@ -7,10 +7,12 @@ command, the console or `aws cloudformation deploy`. It is no part of the FinOps
 from aws_cdk import (
     Aws,
     BootstraplessSynthesizer,
+    CfnCondition,
     CfnOutput,
     CfnParameter,
     Duration,
     Environment,
+    Fn,
     Stack,
 )
 from aws_cdk import aws_bcmdataexports as bcmdataexports
@@ -20,6 +22,7 @@ from aws_cdk import aws_organizations as organizations
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.aws_budgets import BudgetsRole
 from infra.buckets import REPLICATION_ROLE, FinOpsBucket
 from infra.nag import acknowledge
 from infra.organization_events import CHANGES
@@ -28,6 +31,8 @@ from infra.settings import Delivery, Export, Settings
 
 TABLE = "COST_AND_USAGE_REPORT"
 NAME = "finops-cur2"
+SAVINGS_TABLE = "COST_OPTIMIZATION_RECOMMENDATIONS"
+SAVINGS_NAME = "finops-coh"
 KEYS = "AWS chooses the keys of an export's files."
 
 # All columns of a CUR 2.0 export, in AWS's order. Data Exports does not accept `SELECT *`.
@@ -84,6 +89,18 @@ split_line_item_unused_cost
 tags
 """.split()
 
+# All columns of an export of recommendations.
+SAVINGS_COLUMNS = """
+account_id action_type currency_code current_resource_details current_resource_summary
+current_resource_type estimated_monthly_cost_after_discount estimated_monthly_cost_before_discount
+estimated_monthly_savings_after_discount estimated_monthly_savings_before_discount
+estimated_savings_percentage_after_discount estimated_savings_percentage_before_discount
+implementation_effort last_refresh_timestamp recommendation_id
+recommendation_lookback_period_in_days recommendation_source recommended_resource_details
+recommended_resource_summary recommended_resource_type region resource_arn restart_needed
+rollback_possible tags
+""".split()
+
 # What FinOps may ask the organization: its shape, its accounts and their tags. Nothing else.
 READ_ORGANIZATION = [
     f"organizations:{operation}"
@@ -124,6 +141,7 @@ class Management(Stack):
         export = settings.export
         # Several payers deliver into one bucket: each under its own account id.
         prefix = f"cur2/{Aws.ACCOUNT_ID}"
+        savings = f"coh/{Aws.ACCOUNT_ID}"
         match export.delivery:
             case Delivery.REPLICATION:
                 source = Source(self, "Source", target=target, finops_account=finops_account)
@@ -136,8 +154,17 @@ class Management(Stack):
                     region="us-east-1",
                     prefix=prefix,
                 )
+                recommended = Recommended(
+                    self,
+                    "Recommended",
+                    bucket=source.bucket.bucket_name,
+                    owner=None,
+                    region="us-east-1",
+                    prefix=savings,
+                )
                 # The right to write is tried when the export is created.
                 cur2.node.add_dependency(source)
+                recommended.node.add_dependency(source)
                 CfnOutput(self, "SourceBucketName", value=source.bucket.bucket_name)
             case Delivery.DIRECT:
                 target_region = CfnParameter(
@@ -155,11 +182,21 @@ class Management(Stack):
                     region=target_region,
                     prefix=prefix,
                 )
+                Recommended(
+                    self,
+                    "Recommended",
+                    bucket=target,
+                    owner=finops_account,
+                    region=target_region,
+                    prefix=savings,
+                )
         CfnOutput(self, "ExportArn", value=cur2.resource.attr_export_arn)
         if export.organization_delegation:
             _let_read_organization(self, finops_account)
         if export.organization_events:
             Changes(self, "Changes", finops_account=finops_account)
+        if settings.aws_budgets:
+            BudgetsRole(self, "Budgets", finops_account=finops_account)
 
 
 class Changes(Construct):
@@ -260,6 +297,69 @@ class Cur2(Construct):
         )
 
 
+class Recommended(Construct):
+    """An export of what Cost Optimization Hub recommends, whole once a day, where it is wanted.
+
+    AWS makes it only of an organization that is enrolled there, so the parameter says whether.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        bucket: str,
+        owner: str | None,
+        region: str,
+        prefix: str,
+    ) -> None:
+        super().__init__(scope, id_)
+        wanted = CfnParameter(
+            Stack.of(self),
+            "ExportRecommendations",
+            default="no",
+            allowed_values=["yes", "no"],
+            description="Whether to export what Cost Optimization Hub recommends; enrol first.",
+        ).value_as_string
+        part = bcmdataexports.CfnExport
+        self.resource = part(
+            self,
+            "Export",
+            export=part.ExportProperty(
+                name=SAVINGS_NAME,
+                description="What could be saved, for the FinOps Center",
+                data_query=part.DataQueryProperty(
+                    query_statement=f"SELECT {', '.join(SAVINGS_COLUMNS)} FROM {SAVINGS_TABLE}",  # noqa: S608 - our own column names
+                    table_configurations={
+                        SAVINGS_TABLE: {
+                            "FILTER": "{}",
+                            # One of what excludes each other: the others' savings add to nothing.
+                            "INCLUDE_ALL_RECOMMENDATIONS": _said(False),
+                        }
+                    },
+                ),
+                destination_configurations=part.DestinationConfigurationsProperty(
+                    s3_destination=part.S3DestinationProperty(
+                        s3_bucket=bucket,
+                        s3_bucket_owner=owner,
+                        s3_prefix=prefix,
+                        s3_region=region,
+                        s3_output_configurations=part.S3OutputConfigurationsProperty(
+                            output_type="CUSTOM",
+                            format="PARQUET",
+                            compression="PARQUET",
+                            overwrite="OVERWRITE_REPORT",
+                        ),
+                    )
+                ),
+                refresh_cadence=part.RefreshCadenceProperty(frequency="SYNCHRONOUS"),
+            ),
+        )
+        self.resource.cfn_options.condition = CfnCondition(
+            self, "Wanted", expression=Fn.condition_equals(wanted, "yes")
+        )
+
+
 class Source(Construct):
     """The bucket AWS writes the export to, replicated to ours: data *and* manifests, and deletions.
 
@@ -339,33 +439,38 @@ class Source(Construct):
         self.bucket.resource.replication_configuration = (
             s3.CfnBucket.ReplicationConfigurationProperty(
                 role=role.role_arn,
+                # All of each export: data/ and metadata/.
                 rules=[
-                    s3.CfnBucket.ReplicationRuleProperty(
-                        id="to-finops",
-                        status="Enabled",
-                        priority=1,
-                        # All of the export: data/ and metadata/.
-                        filter=s3.CfnBucket.ReplicationRuleFilterProperty(prefix="cur2/"),
-                        delete_marker_replication=s3.CfnBucket.DeleteMarkerReplicationProperty(
-                            status="Enabled"
-                        ),
-                        destination=s3.CfnBucket.ReplicationDestinationProperty(
-                            bucket=target_arn,
-                            account=finops_account,
-                            access_control_translation=(
-                                s3.CfnBucket.AccessControlTranslationProperty(owner="Destination")
-                            ),
-                            metrics=s3.CfnBucket.MetricsProperty(
-                                status="Enabled", event_threshold=_fifteen_minutes()
-                            ),
-                            replication_time=s3.CfnBucket.ReplicationTimeProperty(
-                                status="Enabled", time=_fifteen_minutes()
-                            ),
-                        ),
-                    )
+                    _rule("to-finops", 1, "cur2/", target_arn, finops_account),
+                    _rule("savings-to-finops", 2, "coh/", target_arn, finops_account),
                 ],
             )
         )
+
+
+def _rule(
+    id_: str, priority: int, prefix: str, target_arn: str, account: str
+) -> s3.CfnBucket.ReplicationRuleProperty:
+    return s3.CfnBucket.ReplicationRuleProperty(
+        id=id_,
+        status="Enabled",
+        priority=priority,
+        filter=s3.CfnBucket.ReplicationRuleFilterProperty(prefix=prefix),
+        delete_marker_replication=s3.CfnBucket.DeleteMarkerReplicationProperty(status="Enabled"),
+        destination=s3.CfnBucket.ReplicationDestinationProperty(
+            bucket=target_arn,
+            account=account,
+            access_control_translation=(
+                s3.CfnBucket.AccessControlTranslationProperty(owner="Destination")
+            ),
+            metrics=s3.CfnBucket.MetricsProperty(
+                status="Enabled", event_threshold=_fifteen_minutes()
+            ),
+            replication_time=s3.CfnBucket.ReplicationTimeProperty(
+                status="Enabled", time=_fifteen_minutes()
+            ),
+        ),
+    )
 
 
 def columns(export: Export) -> list[str]:

@@ -35,6 +35,7 @@ class Notifications(Construct):
         accounts: FinOpsTable,
         rules: FinOpsTable,
         credits_table: FinOpsTable,
+        savings: FinOpsTable,
         waiting_cards: WaitingCards,
         audit: FinOpsTable,
         requests: FinOpsTable,
@@ -44,8 +45,8 @@ class Notifications(Construct):
         super().__init__(scope, id_)
         self.tell_notices = self._tell_notices(layers, audit, notices, dead_letters)
         self.send_digest = self._send_digest(
-            *(layers, mail, chart, people, accounts, rules, credits_table, waiting_cards),
-            *(audit, requests),
+            *(layers, mail, chart, people, accounts, rules, credits_table, savings),
+            *(waiting_cards, audit, requests),
         )
         DailySchedule(
             self,
@@ -100,6 +101,7 @@ class Notifications(Construct):
         accounts: FinOpsTable,
         rules: FinOpsTable,
         credits_table: FinOpsTable,
+        savings: FinOpsTable,
         waiting_cards: WaitingCards,
         audit: FinOpsTable,
         requests: FinOpsTable,
@@ -114,6 +116,7 @@ class Notifications(Construct):
                 "ACCOUNTS_TABLE": accounts.table.table_name,
                 "RULES_TABLE": rules.table.table_name,
                 "CREDITS_TABLE": credits_table.table.table_name,
+                "SAVINGS_TABLE": savings.table.table_name,
                 **waiting_cards.told,
                 # What it could write budgets with, had it the right to.
                 "AUDIT_TABLE": audit.table.table_name,
@@ -133,6 +136,7 @@ class Notifications(Construct):
         accounts.allow(door.rights, indexes=("by_kind",))
         rules.allow(door.rights, indexes=("by_kind",))
         credits_table.allow(door.rights, indexes=("by_kind",))
+        savings.allow(door.rights, indexes=("by_kind",))
         waiting_cards.allow_look(door.rights)
         # A key of each mail that goes out; given back for one that does not.
         requests.allow(door.rights, "PutItem", "DeleteItem")

@@ -25,6 +25,7 @@ class PeopleApi(Construct):
         accounts: FinOpsTable,
         rules: FinOpsTable,
         credits_table: FinOpsTable,
+        savings: FinOpsTable,
         waiting_cards: WaitingCards,
     ) -> None:
         super().__init__(scope, id_)
@@ -38,6 +39,7 @@ class PeopleApi(Construct):
                 "ACCOUNTS_TABLE": accounts.table.table_name,
                 "RULES_TABLE": rules.table.table_name,
                 "CREDITS_TABLE": credits_table.table.table_name,
+                "SAVINGS_TABLE": savings.table.table_name,
                 **waiting_cards.told,
             },
         )
@@ -49,6 +51,8 @@ class PeopleApi(Construct):
         # What nobody pays for, and credits that nobody has mapped, are tasks.
         rules.allow(rights, indexes=("by_kind",))
         credits_table.allow(rights, indexes=("by_kind",))
+        # What could be saved waits for a decision, or to be done.
+        savings.allow(rights, indexes=("by_kind",))
         # And so are cards, also those of whom somebody stands in for.
         waiting_cards.allow_look(rights)
 

@@ -26,6 +26,7 @@ class ResourcesApi(Construct):
         ledger: LedgerBucket,
         bills: FinOpsTable,
         rules: FinOpsTable,
+        settings_table: FinOpsTable,
         workloads: FinOpsTable,
     ) -> None:
         super().__init__(scope, id_)
@@ -38,6 +39,7 @@ class ResourcesApi(Construct):
                 "LEDGER_BUCKET": ledger.bucket.bucket_name,
                 "BILLS_TABLE": bills.table.table_name,
                 "RULES_TABLE": rules.table.table_name,
+                "SETTINGS_TABLE": settings_table.table.table_name,
                 "WORKLOADS_TABLE": workloads.table.table_name,
                 "LEDGER_MEMORY_MB": str(ENGINE_MB),
                 "LEDGER_THREADS": "2",
@@ -50,5 +52,7 @@ class ResourcesApi(Construct):
         bills.allow(rights, "GetItem", indexes=("by_kind",))
         rules.allow(rights, "GetItem", indexes=("by_kind",))
         workloads.allow(rights, indexes=("by_kind",))
+        # How else tags are spelled, for claim rules.
+        settings_table.allow(rights, "GetItem")
 
         rest.route("GET", "resources", self.door)

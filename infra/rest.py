@@ -1,9 +1,11 @@
-"""The REST API: who gets in, how fast, and what it says when it refuses before a door is asked."""
+"""The REST API: who gets in, how fast, and which door answers which path."""
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
-from aws_cdk import RemovalPolicy
+import jsii
+from aws_cdk import ArnFormat, IStableAnyProducer, Lazy, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_iam as iam
@@ -13,25 +15,12 @@ from constructs import Construct
 
 from infra.functions import FinOpsFunction
 from infra.nag import acknowledge
+from infra.rest_definition import Definition, Model
 
 STAGE = "v1"
+NAME, DESCRIPTION = "finops-center", "The FinOps Center"
 REQUESTS_PER_SECOND, BURST = 50, 100
 REQUESTS_PER_5_MINUTES_AND_ADDRESS = 2000
-
-# API Gateway's own refusals, as problems: its words for an unknown path, for one, tell nobody.
-REFUSALS = (
-    (apigateway.ResponseType.UNAUTHORIZED, 401, "Sign in: no valid token came with the request"),
-    (apigateway.ResponseType.EXPIRED_TOKEN, 401, "Sign in again: the token is too old"),
-    (apigateway.ResponseType.ACCESS_DENIED, 403, "This is not for you"),
-    (apigateway.ResponseType.MISSING_AUTHENTICATION_TOKEN, 404, "There is no such path"),
-    # The status by which a door answers a body that it cannot use.
-    (apigateway.ResponseType.BAD_REQUEST_BODY, 422, "The body is not as docs/openapi.json has it"),
-    (apigateway.ResponseType.REQUEST_TOO_LARGE, 413, "The request is too large"),
-    (apigateway.ResponseType.THROTTLED, 429, "Too many requests: wait a little"),
-    (apigateway.ResponseType.WAF_FILTERED, 403, "The firewall refused the request"),
-    (apigateway.ResponseType.INTEGRATION_TIMEOUT, 504, "It took too long: ask for less"),
-    (apigateway.ResponseType.DEFAULT_5_XX, 500, "Something went wrong on our side"),
-)
 
 
 class Rest(Construct):
@@ -54,14 +43,26 @@ class Rest(Construct):
             retention=logs.RetentionDays.ONE_YEAR,
             removal_policy=RemovalPolicy.RETAIN,
         )
-        self.api = apigateway.RestApi(
+        self._definition = Definition(
+            title=NAME,
+            description=DESCRIPTION,
+            version=STAGE,
+            pool_arn=pool.user_pool_arn,
+            origins=origins,
+        )
+        self._callable: set[FinOpsFunction] = set()
+        self.api = apigateway.SpecRestApi(
             self,
-            "Api",
-            rest_api_name="finops-center",  # an API has no name unless one is given
-            description="The FinOps Center",
+            "Definition",
+            # Written when the template is: routes come in after this.
+            api_definition=apigateway.ApiDefinition.from_inline(
+                Lazy.any(_Written(self._definition))
+            ),
+            mode=apigateway.RestApiMode.OVERWRITE,  # a route taken away is gone
+            rest_api_name=NAME,
+            description=DESCRIPTION,
             endpoint_types=[apigateway.EndpointType.REGIONAL],
             cloud_watch_role=False,
-            default_cors_preflight_options=_cors(origins),
             deploy_options=apigateway.StageOptions(
                 stage_name=STAGE,
                 tracing_enabled=True,
@@ -75,13 +76,11 @@ class Rest(Construct):
             ),
         )
         self.api.node.try_remove_child("Endpoint")  # an output of CDK's own naming
-        self._authorizer = apigateway.CognitoUserPoolsAuthorizer(
-            self, "People", cognito_user_pools=[pool]
+        acknowledge(
+            self.api,
+            "APIG2",
+            "The definition validates bodies and parameters of every method.",
         )
-        self._validator = self.api.add_request_validator(
-            "Validator", validate_request_body=True, validate_request_parameters=True
-        )
-        self._refuse_in_problems(origins)
         if log_role:
             self._let_it_log()
         if waf:
@@ -93,31 +92,26 @@ class Rest(Construct):
         return self.api.url
 
     def route(
-        self, method: str, path: str, door: FinOpsFunction, *, body: apigateway.IModel | None = None
+        self, method: str, path: str, door: FinOpsFunction, *, body: Model | None = None
     ) -> None:
-        """*method* of *path* is answered by *door*; a body unlike the model *body* is a 422."""
-        resource = self.api.root.resource_for_path(path)
-        resource.add_method(
-            method,
-            apigateway.LambdaIntegration(door.function, scope_permission_to_method=False),
-            authorization_type=apigateway.AuthorizationType.COGNITO,
-            authorizer=self._authorizer,
-            request_validator=self._validator,
-            request_models={"application/json": body} if body else None,
-        )
+        """*method* of *path* is answered by *door*; a body unlike the model *body* is a 422.
 
-    def _refuse_in_problems(self, origins: Sequence[str]) -> None:
-        headers = {"Content-Type": "'application/problem+json'"}
-        if len(origins) == 1:
-            headers["Access-Control-Allow-Origin"] = f"'{origins[0]}'"
-        for type_, status, title in REFUSALS:
-            problem = {"type": "about:blank", "title": title, "status": status}
-            self.api.add_gateway_response(
-                f"Refusal{type_.response_type}",
-                type=type_,
-                status_code=str(status),
-                response_headers=headers,
-                templates={"application/json": json.dumps(problem)},
+        Raises ValueError for a route that API Gateway would not take.
+        """
+        uri = Stack.of(self).format_arn(
+            service="apigateway",
+            account="lambda",
+            resource="path",
+            resource_name=f"2015-03-31/functions/{door.function.function_arn}/invocations",
+            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
+        )
+        self._definition.route(method, path, uri, body=body)
+        if door not in self._callable:
+            self._callable.add(door)
+            door.function.add_permission(
+                "Rest",
+                principal=iam.ServicePrincipal("apigateway.amazonaws.com"),
+                source_arn=self.api.arn_for_execute_api(),
             )
 
     def _let_it_log(self) -> None:
@@ -195,18 +189,15 @@ class Rest(Construct):
         )
 
 
-def _cors(origins: Sequence[str]) -> apigateway.CorsOptions | None:
-    if not origins:
-        return None
-    return apigateway.CorsOptions(
-        allow_origins=list(origins),
-        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
-        allow_headers=[
-            *("Authorization", "Content-Type", "Accept"),
-            *("Idempotency-Key", "If-Match", "If-None-Match"),
-        ],
-        expose_headers=["ETag", "Location", "X-Next-Cursor", "Idempotency-Replayed"],
-    )
+@jsii.implements(IStableAnyProducer)
+class _Written:
+    """The definition as it stands when the template is written."""
+
+    def __init__(self, definition: Definition) -> None:
+        self._definition = definition
+
+    def produce(self) -> Any:
+        return self._definition.document()
 
 
 def _access_log() -> apigateway.AccessLogFormat:

@@ -18,7 +18,8 @@ UTC = "UTC"
 
 
 class Schedule(Construct):
-    """Does *action* on *target* at *minute* past *hour*, daily or on Mondays, and tells it *said*.
+    """Does *action* on *target* at *minute* past *hour* and tells it *said*: daily, on Mondays, or on
+    the first of each month; without an hour, past every one.
 
     What stays undone goes to the dead letters.
     """
@@ -33,11 +34,12 @@ class Schedule(Construct):
         action: str,
         sid: str,
         said: Mapping[str, object],
-        hour: int,
+        hour: int | None,
         minute: int,
         mondays: bool,
         time_zone: str,
         dead_letters: DeadLetters,
+        firsts: bool = False,
     ) -> None:
         super().__init__(scope, id_)
         role = iam.Role(
@@ -51,12 +53,16 @@ class Schedule(Construct):
         rights = Rights(self, "Rights", role=role)
         rights.allow(sid, action, on=[target])
         dead_letters.allow_send(rights)
-        days = "? * MON *" if mondays else "* * ? *"
+        days, when = "* * ? *", "daily"
+        if mondays or firsts:
+            days, when = ("? * MON *", "on Mondays") if mondays else ("1 * ? *", "on the 1st")
+        if hour is None:
+            when = "hourly"
         schedule = scheduler.CfnSchedule(
             self,
             "Schedule",
-            description=f"{name}, {'on Mondays' if mondays else 'daily'}",
-            schedule_expression=f"cron({minute} {hour} {days})",
+            description=f"{name}, {when}",
+            schedule_expression=f"cron({minute} {'*' if hour is None else hour} {days})",
             schedule_expression_timezone=time_zone,
             flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(
                 mode="FLEXIBLE", maximum_window_in_minutes=15
@@ -85,7 +91,7 @@ class DoorSchedule(Schedule):
         id_: str,
         *,
         door: FinOpsFunction,
-        hour: int,
+        hour: int | None,
         minute: int,
         dead_letters: DeadLetters,
         mondays: bool = False,
@@ -113,8 +119,25 @@ class DailySchedule(DoorSchedule):
     """Calls *door* every day at *minute* past *hour* UTC."""
 
 
+class HourlySchedule(DoorSchedule):
+    """Calls *door* at *minute* past every hour."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        door: FinOpsFunction,
+        minute: int,
+        dead_letters: DeadLetters,
+    ) -> None:
+        super().__init__(scope, id_, door=door, hour=None, minute=minute, dead_letters=dead_letters)
+
+
 class MachineSchedule(Schedule):
-    """Starts the *machine* of an ARN at *minute* past *hour*, daily or on Mondays, with *said*."""
+    """Starts the *machine* of an ARN at *minute* past *hour* with *said*: daily, on Mondays, or on the
+    first of each month.
+    """
 
     def __init__(
         self,
@@ -127,6 +150,7 @@ class MachineSchedule(Schedule):
         minute: int,
         dead_letters: DeadLetters,
         mondays: bool = False,
+        firsts: bool = False,
         time_zone: str = UTC,
     ) -> None:
         super().__init__(
@@ -140,6 +164,7 @@ class MachineSchedule(Schedule):
             hour=hour,
             minute=minute,
             mondays=mondays,
+            firsts=firsts,
             time_zone=time_zone,
             dead_letters=dead_letters,
         )

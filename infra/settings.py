@@ -100,6 +100,10 @@ class Mail:
     reminder_text: str
     weekly_subject: str
     weekly_text: str
+    report_subject: str
+    report_text: str
+    alert_subject: str
+    alert_text: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +124,22 @@ class Inbox:
 
     bucket: str
     account: str
+
+
+class Room(StrEnum):
+    """What kind of chat a webhook leads to."""
+
+    SLACK = "Slack"
+    TEAMS = "Teams"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Webhook:
+    """A chat room that alerts can go to; its address is kept in a secret."""
+
+    name: str
+    room: Room
+    secret: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +168,11 @@ class Settings:
     federation: Federation | None
     cards: Cards
     mail: Mail
+    reports_hour: int
+    webhooks: tuple[Webhook, ...]
+    savings_api: bool
+    tagging_regions: tuple[str, ...]
+    aws_budgets: bool
     export: Export
 
     @classmethod
@@ -183,6 +208,11 @@ class Settings:
             federation=None if local else _federation(read),
             cards=_cards(read),
             mail=_mail(read, local=local),
+            reports_hour=read.number("reports_hour", least=0, most=23),
+            webhooks=_webhooks(read),
+            savings_api=read.truth("savings_api"),
+            tagging_regions=read.texts("tagging_regions", r"[a-z]{2}(-[a-z]+)+-\d"),
+            aws_budgets=_aws_budgets(read),
             export=Export(
                 delivery=Delivery(read.text("delivery")),
                 granularity=Granularity(read.text("granularity")),
@@ -193,6 +223,40 @@ class Settings:
                 organization_events=read.truth("organization_events"),
             ),
         )
+
+
+def _webhooks(read: "_Reader") -> tuple[Webhook, ...]:
+    """By name the kind of room it leads to, and the secret of its address: `Slack:finops/chat`."""
+    found = []
+    for name, said in sorted(read.words("webhooks").items()):
+        if not re.fullmatch(r"[\w-]{1,50}", name, re.ASCII):
+            raise ValueError(
+                f"context webhooks: {name!r} is no name; write letters, digits, - and _"
+            )
+        room, _, secret = said.partition(":")
+        if room not in set(Room) or not re.fullmatch(r"[\w/+=.@-]+", secret):
+            raise ValueError(
+                f"context webhooks: {name} is {said!r}; write it as Slack:SECRET or Teams:SECRET,"
+                " with the name of the secret that holds the address"
+            )
+        found.append(Webhook(name=name, room=Room(room), secret=secret))
+    return tuple(found)
+
+
+def _aws_budgets(read: "_Reader") -> bool:
+    """Whether AWS Budgets are kept in step; they warn the address of the alarms, and nobody else."""
+    wanted = read.truth("aws_budgets")
+    if wanted and not read.text("alarm_email"):
+        raise ValueError(
+            "context aws_budgets: fill alarm_email as well, the address that AWS warns; or leave"
+            " aws_budgets false"
+        )
+    if wanted and not read.texts("payers", r"\d{12}"):
+        raise ValueError(
+            "context aws_budgets: fill payers as well, the accounts whose budgets are kept in"
+            " step; or leave aws_budgets false"
+        )
+    return wanted
 
 
 def _clock(read: "_Reader", *, local: bool) -> str | None:
@@ -296,6 +360,7 @@ def _mail(read: "_Reader", *, local: bool) -> Mail:
     asked = (
         *("invitation_subject", "invitation_text", "digest_subject", "digest_text"),
         *("reminder_subject", "reminder_text", "weekly_subject", "weekly_text"),
+        *("report_subject", "report_text", "alert_subject", "alert_text"),
     )
     if missing := [word for word in asked if not texts.get(word, "").strip()]:
         raise ValueError(f"context texts: {', '.join(missing)} must be filled")
@@ -316,6 +381,10 @@ def _mail(read: "_Reader", *, local: bool) -> Mail:
         ("reminder_text", MOST_IN_A_VARIABLE),
         ("weekly_subject", 140),
         ("weekly_text", MOST_IN_A_VARIABLE),
+        ("report_subject", 140),
+        ("report_text", MOST_IN_A_VARIABLE),
+        ("alert_subject", 140),
+        ("alert_text", MOST_IN_A_VARIABLE),
     ):
         if len(texts[word]) > most:
             raise ValueError(f"context texts: {word} has more than {most} characters")
@@ -336,6 +405,10 @@ def _mail(read: "_Reader", *, local: bool) -> Mail:
         reminder_text=texts["reminder_text"],
         weekly_subject=texts["weekly_subject"],
         weekly_text=texts["weekly_text"],
+        report_subject=texts["report_subject"],
+        report_text=texts["report_text"],
+        alert_subject=texts["alert_subject"],
+        alert_text=texts["alert_text"],
     )
 
 

@@ -1,5 +1,7 @@
 """The door to the organisation's settings, and the paths that lead to it."""
 
+from collections.abc import Iterable
+
 from constructs import Construct
 
 from infra.callers import ApiDoor, Callers
@@ -10,7 +12,10 @@ from infra.tables import FinOpsTable
 
 
 class SettingsApi(Construct):
-    """What the organisation chooses while the product runs: about cards, and the files of a close."""
+    """What the organisation chooses while the product runs: cards, closes, reports, tags, alerts.
+
+    *webhooks* are the names of those that alerts can go to.
+    """
 
     def __init__(
         self,
@@ -22,6 +27,7 @@ class SettingsApi(Construct):
         callers: Callers,
         chart: ChartOfAccounts,
         settings_table: FinOpsTable,
+        webhooks: Iterable[str],
     ) -> None:
         super().__init__(scope, id_)
         self.door = ApiDoor(
@@ -33,6 +39,7 @@ class SettingsApi(Construct):
                 "SETTINGS_TABLE": settings_table.table.table_name,
                 "CHARTS_BUCKET": chart.sorfile.bucket.bucket_name,
                 "CHARTS_TABLE": chart.charts.table.table_name,
+                "WEBHOOK_NAMES": " ".join(webhooks),
             },
         )
         rights = self.door.rights
@@ -43,3 +50,6 @@ class SettingsApi(Construct):
         rest.route("GET", "settings", self.door)
         rest.route("PUT", "settings/cards", self.door)
         rest.route("PUT", "settings/close", self.door)
+        rest.route("PUT", "settings/reports", self.door)
+        rest.route("PUT", "settings/tags", self.door)
+        rest.route("PUT", "settings/alerts", self.door)

@@ -33,6 +33,7 @@ class SpendCardsApi(Construct):
         closes: FinOpsTable,
         delegations: FinOpsTable,
         settings_table: FinOpsTable,
+        alerts: FinOpsTable,
         bills: FinOpsTable,
         ledger: LedgerBucket,
         allocations: FinOpsTable,
@@ -50,6 +51,7 @@ class SpendCardsApi(Construct):
                 "CLOSES_TABLE": closes.table.table_name,
                 "DELEGATIONS_TABLE": delegations.table.table_name,
                 "SETTINGS_TABLE": settings_table.table.table_name,
+                "ALERTS_TABLE": alerts.table.table_name,
                 "LEDGER_BUCKET": ledger.bucket.bucket_name,
                 "BILLS_TABLE": bills.table.table_name,
                 "ALLOCATIONS_TABLE": allocations.table.table_name,
@@ -73,6 +75,8 @@ class SpendCardsApi(Construct):
         delegations.allow(rights, "GetItem", "PutItem", indexes=("by_kind",))
         # Until when a step may wait.
         settings_table.allow(rights, "GetItem")
+        # The unusual days of a card's week.
+        alerts.allow(rights, indexes=("by_kind",))
         # The charges behind a line, and what a dispute proposes.
         ledger.allow_read(rights, CARDS, "ledger/", "allocations/", "previews/")
         ledger.allow_write(rights, CARDS)

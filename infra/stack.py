@@ -8,9 +8,12 @@ from constructs import Construct
 from infra.accounts import Accounts
 from infra.accounts_api import AccountsApi
 from infra.alarms import Alarms
+from infra.alerts import SpendAlerts
+from infra.alerts_api import AlertsApi
 from infra.allocations import Allocations
 from infra.allocations_api import AllocationsApi, PreviewsApi
 from infra.audit_api import AuditApi
+from infra.aws_budgets import AwsBudgets
 from infra.bills import Bills
 from infra.bills_api import BillsApi
 from infra.buckets import AccessLogs, BillingBucket, CloseBucket, LedgerBucket, SorfileBucket
@@ -25,14 +28,17 @@ from infra.closes import Closes
 from infra.closes_api import ClosesApi
 from infra.corrections import Corrections
 from infra.corrections_api import CorrectionsApi
+from infra.cost_reports import CostReports
 from infra.credits import Credits
 from infra.credits_api import CreditsApi
 from infra.dead_letters import DeadLetters
 from infra.explain_api import ExplainApi
 from infra.federation import FederatedSignIns
+from infra.functions import FinOpsFunction
 from infra.identity import SignIns
 from infra.keys import OwnKey
 from infra.layers import Layers
+from infra.machines import Machine
 from infra.nag import acknowledge
 from infra.notices import Notices
 from infra.notifications import Notifications
@@ -40,15 +46,22 @@ from infra.open_months import OpenMonths
 from infra.people import People
 from infra.people_api import PeopleApi
 from infra.policies_api import PoliciesApi
+from infra.realised_savings import RealisedSavings
 from infra.remaps_api import RemapsApi
+from infra.reports_api import ReportsApi
 from infra.resources_api import ResourcesApi
 from infra.rest import Rest
+from infra.savings import SavingsIntake
+from infra.savings_api import SavingsApi
 from infra.settings import Settings
 from infra.settings_api import SettingsApi
 from infra.shares_api import SharesApi
 from infra.spend_cards import SpendCards
 from infra.spend_cards_api import SpendCardsApi
+from infra.spend_cubes import SpendCubes
 from infra.tables import FinOpsTable
+from infra.tag_scans import TagScans
+from infra.tags_api import TagsApi
 from infra.views_api import ViewsApi
 from infra.waiting_cards import WaitingCards
 
@@ -164,6 +177,16 @@ class Data(Stack):
             )
             for name in ("Closes", "Delegations", "Settings")
         )
+        self.reports, self.savings, self.alerts = (
+            FinOpsTable(
+                self,
+                name,
+                key=("pk", "sk"),
+                indexes={"by_kind": ("kind", "changed_at")},
+                own_key=self.key,
+            )
+            for name in ("Reports", "Savings", "Alerts")
+        )
         self.open_months = OpenMonths(closes=self.closes)
         self.waiting_cards = WaitingCards(
             spend_cards=self.spend_cards,
@@ -207,6 +230,9 @@ class Data(Stack):
             ClosesTableName=self.closes.table.table_name,
             DelegationsTableName=self.delegations.table.table_name,
             SettingsTableName=self.settings.table.table_name,
+            ReportsTableName=self.reports.table.table_name,
+            SavingsTableName=self.savings.table.table_name,
+            AlertsTableName=self.alerts.table.table_name,
             AuditTableName=self.audit.table.table_name,
             RequestsTableName=self.requests.table.table_name,
         )
@@ -255,6 +281,10 @@ class Billing(Stack):
             loads=data.loads,
             bills=data.bills,
             allocations=data.allocations,
+            reports=data.reports,
+            savings=data.savings,
+            audit=data.audit,
+            requests=data.requests,
             notices=self.notices,
             dead_letters=self.dead_letters,
         )
@@ -291,6 +321,7 @@ class Allocation(Stack):
             accounts=data.accounts,
             open_months=data.open_months,
             rules=data.rules,
+            settings_table=data.settings,
             workloads=data.workloads,
             allocations=data.allocations,
             audit=data.audit,
@@ -389,6 +420,189 @@ class Close(Stack):
         _tell(self, CloseMonthArn=self.closes.close_month.machine.state_machine_arn)
 
 
+class Reports(Stack):
+    """What is told of spend by itself: cubes to ask, cost reports, tags."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        settings: Settings,
+        data: Data,
+        billing: Billing,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(scope, id_, **kwargs)
+        self.dead_letters = DeadLetters(self, "DeadLetters")
+        layers = Layers(self, "Layers", local=settings.local)
+        self.spend_cubes = SpendCubes(
+            self,
+            "SpendCubes",
+            settings=settings,
+            layers=layers,
+            ledger=data.ledger,
+            bills=data.bills,
+            allocations=data.allocations,
+            reports=data.reports,
+            settings_table=data.settings,
+            audit=data.audit,
+            requests=data.requests,
+            notices=billing.notices,
+            dead_letters=self.dead_letters,
+        )
+        self.cost_reports = CostReports(
+            self,
+            "CostReports",
+            settings=settings,
+            layers=layers,
+            ledger=data.ledger,
+            chart=data.chart,
+            people=data.people,
+            accounts=data.accounts,
+            bills=data.bills,
+            allocations=data.allocations,
+            reports=data.reports,
+            settings_table=data.settings,
+            audit=data.audit,
+            requests=data.requests,
+            notices=billing.notices,
+            dead_letters=self.dead_letters,
+        )
+        self.tag_scans = TagScans(
+            self,
+            "TagScans",
+            settings=settings,
+            layers=layers,
+            ledger=data.ledger,
+            notices=billing.notices,
+            dead_letters=self.dead_letters,
+        )
+        self.doors: list[FinOpsFunction] = [*self.spend_cubes.doors, *self.cost_reports.doors]
+        self.doors.append(self.tag_scans.scan_tags)
+        # By what one of their runs is.
+        self.machines: dict[str, Machine] = {
+            "cube": self.spend_cubes.cut_cubes,
+            "cost report run": self.cost_reports.make_reports,
+        }
+        _tell(
+            self,
+            CutCubesArn=self.spend_cubes.cut_cubes.machine.state_machine_arn,
+            MakeReportsArn=self.cost_reports.make_reports.machine.state_machine_arn,
+        )
+
+
+class Savings(Stack):
+    """What could be saved, who decided on it, and what it has saved."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        settings: Settings,
+        data: Data,
+        billing: Billing,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(scope, id_, **kwargs)
+        self.dead_letters = DeadLetters(self, "DeadLetters")
+        layers = Layers(self, "Layers", local=settings.local)
+        self.intake = SavingsIntake(
+            self,
+            "Intake",
+            layers=layers,
+            savings=data.savings,
+            bills=data.bills,
+            ledger=data.ledger,
+            audit=data.audit,
+            requests=data.requests,
+            notices=billing.notices,
+            dead_letters=self.dead_letters,
+            daily=settings.savings_api,
+        )
+        self.realised = RealisedSavings(
+            self,
+            "Realised",
+            settings=settings,
+            layers=layers,
+            billing=data.billing,
+            ledger=data.ledger,
+            loads=data.loads,
+            bills=data.bills,
+            savings=data.savings,
+            rules=data.rules,
+            settings_table=data.settings,
+            audit=data.audit,
+            requests=data.requests,
+            notices=billing.notices,
+            dead_letters=self.dead_letters,
+        )
+        self.doors: list[FinOpsFunction] = [
+            self.intake.collect_recommendations,
+            *self.realised.doors,
+        ]
+        # By what one of their runs is.
+        self.machines: dict[str, Machine] = {"savings measurement": self.realised.measure_savings}
+        _tell(self, MeasureSavingsArn=self.realised.measure_savings.machine.state_machine_arn)
+
+
+class Alerts(Stack):
+    """What is told of spend while it happens, here and by AWS Budgets."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        settings: Settings,
+        data: Data,
+        billing: Billing,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(scope, id_, **kwargs)
+        self.dead_letters = DeadLetters(self, "DeadLetters")
+        layers = Layers(self, "Layers", local=settings.local)
+        self.spend_alerts = SpendAlerts(
+            self,
+            "SpendAlerts",
+            settings=settings,
+            layers=layers,
+            chart=data.chart,
+            people=data.people,
+            bills=data.bills,
+            allocations=data.allocations,
+            ledger=data.ledger,
+            credits_table=data.credits,
+            open_months=data.open_months,
+            settings_table=data.settings,
+            alerts=data.alerts,
+            audit=data.audit,
+            requests=data.requests,
+            notices=billing.notices,
+            dead_letters=self.dead_letters,
+        )
+        self.doors: list[FinOpsFunction] = [*self.spend_alerts.doors]
+        if settings.aws_budgets:
+            budgets = AwsBudgets(
+                self,
+                "AwsBudgets",
+                settings=settings,
+                layers=layers,
+                chart=data.chart,
+                accounts=data.accounts,
+                rules=data.rules,
+                settings_table=data.settings,
+                ledger=data.ledger,
+                audit=data.audit,
+                requests=data.requests,
+                notices=billing.notices,
+                dead_letters=self.dead_letters,
+            )
+            self.doors.append(budgets.push_budgets)
+            _tell(self, PushBudgetsRoleArn=budgets.push_budgets.rights.role.role_arn)
+
+
 class Organization(Stack):
     """What happens by itself when the organization changes: its chart, its people, its plans."""
 
@@ -439,6 +653,7 @@ class Organization(Stack):
             accounts=data.accounts,
             rules=data.rules,
             credits_table=data.credits,
+            savings=data.savings,
             waiting_cards=data.waiting_cards,
             audit=data.audit,
             requests=data.requests,
@@ -515,6 +730,9 @@ class Api(Stack):
         allocation: Allocation,
         cards: Cards,
         close: Close,
+        reports: Reports,
+        savings: Savings,
+        alerts: Alerts,
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, id_, **kwargs)
@@ -555,6 +773,7 @@ class Api(Stack):
             accounts=data.accounts,
             rules=data.rules,
             credits_table=data.credits,
+            savings=data.savings,
             waiting_cards=data.waiting_cards,
         )
         budgets_api = BudgetsApi(
@@ -580,6 +799,7 @@ class Api(Stack):
             self,
             "AuditApi",
             **at_hand,
+            alerts=data.alerts,
             chart=data.chart,
             accounts=data.accounts,
             rules=data.rules,
@@ -589,12 +809,14 @@ class Api(Stack):
             closes=data.closes,
             delegations=data.delegations,
             settings_table=data.settings,
+            savings=data.savings,
             ledger=data.ledger,
         )
         spend_cards_api = SpendCardsApi(
             self,
             "SpendCardsApi",
             **at_hand,
+            alerts=data.alerts,
             chart=data.chart,
             accounts=data.accounts,
             rules=data.rules,
@@ -617,6 +839,7 @@ class Api(Stack):
             accounts=data.accounts,
             open_months=data.open_months,
             rules=data.rules,
+            settings_table=data.settings,
             workloads=data.workloads,
             credits_table=data.credits,
             bills=data.bills,
@@ -625,8 +848,22 @@ class Api(Stack):
             currency=settings.currency,
             cost_basis=settings.cost_basis,
         )
+        alerts_api = AlertsApi(
+            self,
+            "AlertsApi",
+            **at_hand,
+            settings=settings,
+            chart=data.chart,
+            settings_table=data.settings,
+            alerts=data.alerts,
+        )
         settings_api = SettingsApi(
-            self, "SettingsApi", **at_hand, chart=data.chart, settings_table=data.settings
+            self,
+            "SettingsApi",
+            **at_hand,
+            chart=data.chart,
+            settings_table=data.settings,
+            webhooks=[webhook.name for webhook in settings.webhooks],
         )
         who_pays: dict[str, Any] = {
             **at_hand,
@@ -641,6 +878,7 @@ class Api(Stack):
         of_months: dict[str, Any] = {
             **who_pays,
             "settings": settings,
+            "settings_table": data.settings,
             "bills": data.bills,
             "ledger": data.ledger,
             "allocate_month": allocation.allocations.allocate_month,
@@ -671,11 +909,36 @@ class Api(Stack):
             spend_cards=data.spend_cards,
             closes=data.closes,
             settings_table=data.settings,
+            savings=data.savings,
             bills=data.bills,
             ledger=data.ledger,
             allocations=data.allocations,
         )
+        reports_api = ReportsApi(
+            self,
+            "ReportsApi",
+            **at_hand,
+            settings=settings,
+            chart=data.chart,
+            accounts=data.accounts,
+            bills=data.bills,
+            ledger=data.ledger,
+            allocations=data.allocations,
+            reports=data.reports,
+            settings_table=data.settings,
+            make_reports=reports.cost_reports.make_reports,
+        )
         accounts_api = AccountsApi(self, "AccountsApi", **at_hand, accounts=data.accounts)
+        savings_api = SavingsApi(
+            self,
+            "SavingsApi",
+            **at_hand,
+            accounts=data.accounts,
+            rules=data.rules,
+            settings_table=data.settings,
+            savings=data.savings,
+            ledger=data.ledger,
+        )
         closes_api = ClosesApi(
             self,
             "ClosesApi",
@@ -701,6 +964,7 @@ class Api(Stack):
             self,
             "ClaimsApi",
             **who_pays,
+            settings_table=data.settings,
             settings=settings,
             bills=data.bills,
             allocations=data.allocations,
@@ -714,7 +978,20 @@ class Api(Stack):
             ledger=data.ledger,
             bills=data.bills,
             rules=data.rules,
+            settings_table=data.settings,
             workloads=data.workloads,
+        )
+        tags_api = TagsApi(
+            self,
+            "TagsApi",
+            **at_hand,
+            settings=settings,
+            ledger=data.ledger,
+            bills=data.bills,
+            rules=data.rules,
+            settings_table=data.settings,
+            workloads=data.workloads,
+            tagging_regions=settings.tagging_regions,
         )
         explain_api = ExplainApi(
             self,
@@ -731,16 +1008,18 @@ class Api(Stack):
             for each in (
                 *(bills_api, charts_api, people_api, budgets_api, audit_api),
                 accounts_api,
+                alerts_api,
                 claims_api,
                 credits_api,
-                views_api,
+                *(views_api, reports_api),
+                savings_api,
                 settings_api,
                 *(closes_api, corrections_api),
                 spend_cards_api,
                 *(shares_api, policies_api),
                 card_runs_api,
                 *(allocations_api, previews_api, remaps_api),
-                resources_api,
+                *(resources_api, tags_api),
                 explain_api,
             )
         ]
@@ -767,6 +1046,9 @@ class Observability(Stack):
         allocation: Allocation,
         cards: Cards,
         close: Close,
+        reports: Reports,
+        savings: Savings,
+        alerts: Alerts,
         organization: Organization,
         api: Api,
         **kwargs: Any,
@@ -774,6 +1056,7 @@ class Observability(Stack):
         super().__init__(scope, id_, **kwargs)
         bills, allocations = billing.bills, allocation.allocations
         doors = [*bills.doors, *allocations.doors, *cards.spend_cards.doors, *close.doors]
+        doors += [*reports.doors, *savings.doors, *alerts.doors]
         doors += [*organization.doors, *api.doors]
         alarms = Alarms(self, "Alarms", mail=settings.alarm_email, key=data.key)
         alarms.watch_load_bill(bills.load_bill.machine)
@@ -799,6 +1082,9 @@ class Observability(Stack):
             data.closes,
             data.delegations,
             data.settings,
+            data.reports,
+            data.savings,
+            data.alerts,
             data.audit,
             data.requests,
         ):
@@ -808,6 +1094,9 @@ class Observability(Stack):
         alarms.watch_dead_letters("AllocationDeadLetters", allocation.dead_letters.queue)
         alarms.watch_dead_letters("CardsDeadLetters", cards.dead_letters.queue)
         alarms.watch_dead_letters("CloseDeadLetters", close.dead_letters.queue)
+        alarms.watch_dead_letters("ReportsDeadLetters", reports.dead_letters.queue)
+        alarms.watch_dead_letters("SavingsDeadLetters", savings.dead_letters.queue)
+        alarms.watch_dead_letters("AlertsDeadLetters", alerts.dead_letters.queue)
         alarms.watch_dead_letters("OrganizationDeadLetters", organization.dead_letters.queue)
         alarms.watch_api(api.rest.api)
         alarms.watch_freshness(bills.publisher)
@@ -816,7 +1105,11 @@ class Observability(Stack):
             "allocation": allocations.allocate_month,
             "card run": cards.spend_cards.make_spend_cards,
             "close": close.closes.close_month,
+            **reports.machines,
+            **savings.machines,
         }
+        for name, each in (reports.machines | savings.machines).items():
+            alarms.watch_machine(name, each.machine)
         alarms.show(doors, {name: each.machine for name, each in machines.items()})
         _tell(self, AlarmTopicArn=alarms.topic.topic_arn)
 

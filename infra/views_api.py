@@ -36,6 +36,7 @@ class ViewsApi(Construct):
         spend_cards: FinOpsTable,
         closes: FinOpsTable,
         settings_table: FinOpsTable,
+        savings: FinOpsTable,
         bills: FinOpsTable,
         ledger: LedgerBucket,
         allocations: FinOpsTable,
@@ -54,6 +55,7 @@ class ViewsApi(Construct):
                 "SPEND_CARDS_TABLE": spend_cards.table.table_name,
                 "CLOSES_TABLE": closes.table.table_name,
                 "SETTINGS_TABLE": settings_table.table.table_name,
+                "SAVINGS_TABLE": savings.table.table_name,
                 "BILLS_TABLE": bills.table.table_name,
                 "LEDGER_BUCKET": ledger.bucket.bucket_name,
                 "ALLOCATIONS_TABLE": allocations.table.table_name,
@@ -70,11 +72,14 @@ class ViewsApi(Construct):
         settings_table.allow(rights, "GetItem")
         bills.allow(rights, "GetItem", "Query", indexes=("by_kind",))
         allocations.allow(rights, "GetItem", "Query", indexes=("by_kind",))
-        ledger.allow_read(rights, "allocations/")
+        # What could be saved, what its account is called, and the claims that say whose it is.
+        savings.allow(rights, indexes=("by_kind",))
+        accounts.allow(rights, indexes=("by_kind",))
+        ledger.allow_read(rights, "allocations/", "rules/")
         chart.allow_read(rights, "GetItem", "Query")
         chart.budgets.allow(rights, indexes=("by_year",))
-        # How many changes of the rules there were, which says how fresh allocations are.
-        rules.allow(rights, indexes=("by_kind",))
+        # Shares and claims, and how many changes of the rules there were: how fresh allocations are.
+        rules.allow(rights, "GetItem", indexes=("by_kind",))
 
         for view in VIEWS:
             rest.route("GET", f"views/{view}", self.door)

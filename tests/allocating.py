@@ -16,8 +16,10 @@ from finops.domain.rule_changes import (
     MapAccount,
     OrderClaimRules,
     ReleaseResources,
+    SetTagAliases,
 )
 from finops.domain.shares import AccountShares
+from finops.domain.tag_settings import TagSettings
 from finops.domain.workloads import Workload
 from finops.usecases.allocate_month import (
     Item,
@@ -30,6 +32,7 @@ from finops.usecases.allocate_month import (
 )
 from finops.usecases.allocation_starts import start_allocations
 from finops.usecases.grounds import Book, ground_of
+from finops.usecases.organisation_settings import in_force
 from finops.usecases.ports import Rulebook, Save
 from finops.usecases.previews import Studio
 from tests.allocation_fakes import InMemoryAllocationRuns, InMemoryAllocations
@@ -143,6 +146,13 @@ def decide(organisation: Organisation, change: Change, at: datetime = AT) -> Non
             )
             claims = organisation.claims.find(account)
             organisation.claims.save(claims, change.after(claims, ground), deed, act)
+        case SetTagAliases():
+            kept = in_force(organisation.settings_kept)
+            chosen = kept.with_tags(
+                TagSettings(key_aliases=change.key_aliases, value_aliases=change.value_aliases)
+            )
+            made = Save(kept if kept.version else None, chosen, deed)
+            organisation.settings_kept.save([made], act)
         case _:
             rules = organisation.claim_rule_book.find()
             organisation.claim_rule_book.save(rules, change.after(rules, ground), deed, act)
@@ -175,7 +185,8 @@ class Allocating:
         self.organisation = organisation or Organisation()
         one = self.organisation
         self.rulebook: Rulebook = InMemoryRulebook(
-            *(one.shares, one.policies, one.claims, one.claim_rule_book)  # type: ignore[arg-type]
+            *(one.shares, one.policies, one.claims),  # type: ignore[arg-type]
+            *(one.claim_rule_book, one.settings_kept),  # type: ignore[arg-type]
         )
         self.allocations = InMemoryAllocations()
         self.runs = InMemoryAllocationRuns()

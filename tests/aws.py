@@ -20,6 +20,9 @@ CREDITS = "credits-table"
 SPEND_CARDS, CLOSES = "spend-cards-table", "closes-table"
 CLOSES_BUCKET = "closes-bucket"
 DELEGATIONS, SETTINGS = "delegations-table", "settings-table"
+REPORTS = "reports-table"
+SAVINGS = "savings-table"
+ALERTS = "alerts-table"
 BILLING, LEDGER, LOADS, BILLS = "billing-bucket", "ledger-bucket", "loads-table", "bills-table"
 ALLOCATIONS = "allocations-table"
 REGION = "us-east-1"
@@ -60,8 +63,9 @@ def organised() -> Iterator[None]:
         _table(PEOPLE, ["person"], by_kind=["kind", "changed_at"])
         _table(BUDGETS, ["pk", "sk"], by_year=["year", "changed_at"])
         _table(ACCOUNTS, ["account"], by_kind=["kind", "changed_at"])
-        for table in (RULES, WORKLOADS, CREDITS, CLOSES, DELEGATIONS, SETTINGS):
+        for table in (RULES, WORKLOADS, CREDITS, CLOSES, DELEGATIONS, SETTINGS, REPORTS, SAVINGS):
             _table(table, ["pk", "sk"], by_kind=["kind", "changed_at"])
+        _table(ALERTS, ["pk", "sk"], by_kind=["kind", "changed_at"])
         _table(SPEND_CARDS, ["pk", "sk"], by_month=["kind", "changed_at"])
         _table(AUDIT, ["entity", "sequence"], by_month=["month", "at"], by_actor=["actor", "at"])
         _table(REQUESTS, ["request"])

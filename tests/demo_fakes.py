@@ -21,6 +21,9 @@ class FakeApi:
     def read(self, *path: str, **query: object) -> Answer:
         return Answer(self.get(*path), '"1"')
 
+    def html(self, *path: str, **query: object) -> str:
+        return str(self._answers[("HTML", *path)])
+
     def pages(self, *path: str, **query: object) -> Iterator[dict[str, Any]]:
         yield self.get(*path)
 

@@ -30,6 +30,7 @@ class Line(NamedTuple):
     invoice: str = ""
     resource: str = ""
     description: str = ""
+    tags: str = ""  # as JSON
 
     @property
     def ticks(self) -> int:
@@ -40,7 +41,9 @@ def csv_file(lines: Sequence[Line]) -> bytes:
     """*lines* as a CUR 2.0 file in CSV."""
     table = io.StringIO()
     rows = [_columns(line) for line in lines]
-    writer = csv.DictWriter(table, list(_columns(Line("0"))))
+    if any(line.tags for line in lines):
+        rows = [row | {"tags": line.tags} for row, line in zip(rows, lines, strict=True)]
+    writer = csv.DictWriter(table, list((rows or [_columns(Line("0"))])[0]))
     writer.writeheader()
     writer.writerows(rows)
     return table.getvalue().encode()

@@ -14,7 +14,8 @@ from finops.domain.rule_documents import RulesHead
 from finops.domain.shares import AccountShares
 from finops.domain.values import Entity
 from finops.domain.workloads import Workload
-from finops.usecases.ports import RulesNow, Save
+from finops.usecases.organisation_settings import in_force
+from finops.usecases.ports import RulesNow, Save, SettingsKept
 from tests.fakes import InMemoryRecords
 
 E = TypeVar("E", bound=Entity)
@@ -141,9 +142,11 @@ class InMemoryRulebook:
         policies: InMemoryKind[ClassPolicies],
         claims: InMemoryClaims,
         claim_rules: InMemoryClaimRuleBook,
+        settings: SettingsKept,
     ) -> None:
         self._shares, self._policies = shares, policies
         self._claims, self._claim_rules = claims, claim_rules
+        self._settings = settings
 
     def now(self) -> RulesNow:
         claims = {of: self._claims.read(head) for of, head in self._claims.heads().items()}
@@ -152,6 +155,7 @@ class InMemoryRulebook:
             claims=claims,
             claim_rules=self._claim_rules.find(),
             policies=self._policies.all(),
+            aliases=in_force(self._settings).tags.aliases,
         )
         return RulesNow(rules, self.revision())
 
@@ -160,4 +164,5 @@ class InMemoryRulebook:
             *(self._shares.all(), self._policies.all()),
             *(self._claims.heads(), self._claim_rules.heads()),
         )
-        return sum(one.version for kind in kinds for one in kind.values())
+        changes = sum(one.version for kind in kinds for one in kind.values())
+        return changes + in_force(self._settings).alias_changes

@@ -22,7 +22,8 @@ from finops.domain.rule_documents import RulesHead
 from finops.domain.shares import AccountShares
 from finops.domain.values import Entity
 from finops.domain.workloads import Workload
-from finops.usecases.ports import RulesNow, Save
+from finops.usecases.organisation_settings import in_force
+from finops.usecases.ports import RulesNow, Save, SettingsKept
 
 SHARES, POLICIES, CLAIMS, RULES, WORKLOAD = (
     "shares",
@@ -241,7 +242,9 @@ def _head(
 
 
 class DynamoRulebook:
-    """`finops.usecases.ports.Rulebook`: the rules of one table, read together."""
+    """`finops.usecases.ports.Rulebook`: the rules of one table, read together, and by which spellings
+    of tags claim rules are read, which the settings say.
+    """
 
     def __init__(
         self,
@@ -249,25 +252,35 @@ class DynamoRulebook:
         policies: Kind[ClassPolicies],
         claims: S3Claims,
         claim_rules: S3ClaimRuleBook,
+        settings: SettingsKept,
     ) -> None:
         self._shares, self._policies = shares, policies
         self._claims, self._claim_rules = claims, claim_rules
+        self._settings = settings
 
     def now(self) -> RulesNow:
+        chosen = in_force(self._settings)
         shares, policies, heads = self._shares.now(), self._policies.now(), self._claims.now()
         claim_rules = self._claim_rules.find()
         with ThreadPoolExecutor(READERS) as pool:
             claims = dict(zip(heads, pool.map(self._claims.read, heads.values()), strict=True))
         versions = (*shares.values(), *policies.values(), *heads.values(), claim_rules)
         return RulesNow(
-            Rules(shares=shares, claims=claims, claim_rules=claim_rules, policies=policies),
-            sum(one.version for one in versions),
+            Rules(
+                shares=shares,
+                claims=claims,
+                claim_rules=claim_rules,
+                policies=policies,
+                aliases=chosen.tags.aliases,
+            ),
+            sum(one.version for one in versions) + chosen.alias_changes,
         )
 
     def revision(self) -> int:
         kinds = (self._shares.all(), self._policies.all(), self._claims.heads())
         heads = self._claim_rules.heads()
-        return sum(one.version for kind in (*kinds, heads) for one in kind.values())
+        changes = sum(one.version for kind in (*kinds, heads) for one in kind.values())
+        return changes + in_force(self._settings).alias_changes
 
 
 dynamo_shares = partial(Kind, model=AccountShares, kind=SHARES, of="account_id")

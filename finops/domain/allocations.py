@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from finops.domain.allocation import split
 from finops.domain.charges import Charge, Key
@@ -26,6 +26,7 @@ from finops.domain.class_policies import (
 )
 from finops.domain.periods import Period
 from finops.domain.shares import AccountShares
+from finops.domain.tag_settings import TagAliases
 
 Lives = Mapping[str, tuple[Period, ...]]  # the days on which a product is alive, in order
 
@@ -123,7 +124,8 @@ Spends = Mapping[Bill, Mapping[str, int]]  # by product, in ticks
 class Rules(NamedTuple):
     """All that says who pays, by account or payer; as it was known at a moment, if one is given.
 
-    *basis* is the cost that is handed out, of all charges but what AWS credited.
+    *basis* is the cost that is handed out, of all charges but what AWS credited. Claim rules read
+    tags by *aliases*: as they are meant, whoever spelled them otherwise.
     """
 
     shares: Mapping[str, AccountShares] = {}
@@ -132,6 +134,14 @@ class Rules(NamedTuple):
     policies: Mapping[str, ClassPolicies] = {}
     basis: CostBasis = CostBasis.BILLED
     known_at: datetime | None = None
+    aliases: TagAliases = TagAliases()
+
+    @property
+    def as_meant(self) -> Self:
+        """The same with claim rules for tags as they are meant; what reads charges one by one uses
+        it, and keeps it.
+        """
+        return self._replace(claim_rules=self.claim_rules.meant(self.aliases))
 
 
 def lives(charts: Iterable[Chart]) -> dict[str, tuple[Period, ...]]:
@@ -183,6 +193,7 @@ def allocate(charges: Iterable[Charge], rules: Rules, products: Lives) -> list[P
     Σ parts = Σ charges for every group. The split lines of containers cost nothing by themselves
     (their instance does), so whoever claims one is given nothing twice.
     """
+    rules = rules.as_meant
     sums: defaultdict[tuple[Group, Owner | None], int] = defaultdict(int)
     for charge in charges:
         if is_spend(charge.key):
@@ -192,7 +203,7 @@ def allocate(charges: Iterable[Charge], rules: Rules, products: Lives) -> list[P
     parts: list[Part] = []
     spread: list[tuple[Group, ClassPolicy, int]] = []
     for (group, claimant), amount in sums.items():
-        policy = _policy(group, rules)
+        policy = policy_for(group, rules)
         if claimant is not None:
             parts += _parts(group, {claimant: amount})
         elif policy and policy.kind is PolicyKind.IN_PROPORTION:
@@ -201,12 +212,12 @@ def allocate(charges: Iterable[Charge], rules: Rules, products: Lives) -> list[P
             owner = Owner(PartKind.POLICY, product_id=policy.product_id, rule=str(policy.number))
             parts += _parts(group, {owned(products, group.day, owner): amount})
         else:
-            parts += _shared(group, amount, rules, products)
+            parts += by_shares(group, amount, rules, products)
     spends = spend_of(parts)
     for group, policy, amount in spread:
         weights = spends.get(Bill(*group[:3]), {})
         if not weights:
-            parts += _shared(group, amount, rules, products)
+            parts += by_shares(group, amount, rules, products)
             continue
         amounts = split(amount, weights)
         parts += _parts(
@@ -264,7 +275,7 @@ def group_of(key: Key, basis: CostBasis) -> Group:
 
 
 def claimant_of(key: Key, rules: Rules, products: Lives) -> Owner | None:
-    """Who takes a resource whole: by hand, or by rule."""
+    """Who takes a resource whole: by hand, or by rule. *rules* are those `as_meant`."""
     if key.resource_id is None:
         return None
     if claims := rules.claims.get(key.sub_account_id or ""):
@@ -273,21 +284,22 @@ def claimant_of(key: Key, rules: Rules, products: Lives) -> Owner | None:
             owner = Owner(PartKind.CLAIM, claim.product_id, claim.workload_id)
             return owned(products, key.charge_date, owner)
     resource = Resource(key.sub_account_id, key.resource_id, key.service_code, key.tags)
-    rule = rules.claim_rules.first(resource, key.charge_date)
+    rule = rules.claim_rules.first(resource.meant(rules.aliases), key.charge_date)
     if rule is None:
         return None
     owner = Owner(PartKind.RULE, rule.product_id, rule.workload_id, rule.rule_id)
     return owned(products, key.charge_date, owner)
 
 
-def _policy(group: Group, rules: Rules) -> ClassPolicy | None:
+def policy_for(group: Group, rules: Rules) -> ClassPolicy | None:
+    """What was decided of the group's class; None where it follows the account's shares."""
     policies = rules.policies.get(group.payer)
     if policies is None:
         return None
     return policies.on(group.charge_class, group.billing_period, rules.known_at)
 
 
-def _shared(group: Group, amount: int, rules: Rules, products: Lives) -> list[Part]:
+def by_shares(group: Group, amount: int, rules: Rules, products: Lives) -> list[Part]:
     """*amount* by the shares of the group's account."""
     if group.account is None:
         return _parts(group, {nobody(Reason.NO_ACCOUNT): amount})

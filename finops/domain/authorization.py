@@ -62,6 +62,17 @@ class Action(StrEnum):
     SEE_CORRECTIONS = "SeeCorrections"
     SEE_SETTINGS = "SeeSettings"
     CHANGE_SETTINGS = "ChangeSettings"
+    SEE_REPORTS = "SeeReports"
+    SEND_REPORTS = "SendReports"
+    SEE_TAGS = "SeeTags"
+    SCAN_TAGS = "ScanTags"
+    SEE_SAVINGS = "SeeSavings"
+    COLLECT_SAVINGS = "CollectSavings"
+    APPROVE_SAVING = "ApproveSaving"
+    IGNORE_SAVING = "IgnoreSaving"
+    IMPLEMENT_SAVING = "ImplementSaving"
+    SEE_ALERTS = "SeeAlerts"
+    ANSWER_ALERT = "AnswerAlert"
 
 
 class Reach(StrEnum):
@@ -151,6 +162,22 @@ RIGHTS: Mapping[Action, Mapping[Role, Reach]] = {
     Action.SEE_CORRECTIONS: ALL_OR_OWN,
     Action.SEE_SETTINGS: _only(*ADMINS),
     Action.CHANGE_SETTINGS: _only(Role.FINANCIAL_ADMIN),
+    Action.SEE_REPORTS: ALL_OR_OWN,
+    Action.SEND_REPORTS: _only(Role.FINANCIAL_ADMIN),
+    Action.SEE_TAGS: ALL_OR_OWN,
+    Action.SCAN_TAGS: _only(Role.FINANCIAL_ADMIN, Role.CLOUD_ENGINEER),
+    Action.SEE_SAVINGS: ALL_OR_OWN,
+    Action.COLLECT_SAVINGS: _only(Role.FINANCIAL_ADMIN, Role.CLOUD_ENGINEER),
+    # Finance says what is to be saved; who runs a resource says why it is not, or does it.
+    Action.APPROVE_SAVING: _only(Role.FINANCIAL_ADMIN, Role.VENDOR_MANAGER),
+    Action.IGNORE_SAVING: _only(Role.FINANCIAL_ADMIN, Role.VENDOR_MANAGER)
+    | dict.fromkeys(OWNERS, Reach.IN_SCOPE),
+    Action.IMPLEMENT_SAVING: WORKLOADS,
+    Action.SEE_ALERTS: ALL_OR_OWN,
+    Action.ANSWER_ALERT: dict.fromkeys(
+        (Role.FINANCIAL_ADMIN, Role.CLOUD_ENGINEER), Reach.EVERYWHERE
+    )
+    | dict.fromkeys(OWNERS, Reach.IN_SCOPE),
 }
 # The level whose step an action is, while that level has a holder.
 NATURAL_LEVEL: Mapping[Action, int] = {

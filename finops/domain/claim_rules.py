@@ -11,6 +11,7 @@ from typing import NamedTuple, Self
 from pydantic import model_validator
 
 from finops.domain.errors import ConflictError, InvalidError, NotFoundError
+from finops.domain.tag_settings import TagAliases
 from finops.domain.values import Entity, Frozen
 
 MOST_RULES = 500  # that are not over
@@ -27,6 +28,12 @@ class Resource(NamedTuple):
     service: str | None
     tags: str | None
 
+    def meant(self, aliases: TagAliases) -> Self:
+        """With its tags as they are meant."""
+        if not aliases or self.tags is None:
+            return self
+        return self._replace(tags=json.dumps(aliases.meant(read_tags(self.tags))))
+
 
 class TagPattern(Frozen):
     """A tag by its key, as its owner spells it, and a pattern for its value.
@@ -40,6 +47,17 @@ class TagPattern(Frozen):
 
     def matches(self, tags: Mapping[str, str]) -> bool:
         return self.key in tags and like(self.value, tags[self.key])
+
+    def meant(self, aliases: TagAliases) -> Self:
+        """The pattern for tags as they are meant: whatever spelling a rule was written in.
+
+        A value without `*` and `?` is read by the table as a resource's would be; a pattern is for
+        values that are meant.
+        """
+        key = aliases.key(self.key)
+        is_text = "*" not in self.value and "?" not in self.value
+        value = aliases.value(key, self.value) if is_text else self.value
+        return self.model_copy(update={"key": key, "value": value})
 
 
 class ClaimRule(Frozen):
@@ -80,6 +98,12 @@ class ClaimRule(Frozen):
             raise InvalidError(f"the rule would end on {self.end}, before it starts, {self.start}")
         return self
 
+    def meant(self, aliases: TagAliases) -> Self:
+        """This rule for resources whose tags are read as they are meant."""
+        if not aliases or self.tag is None:
+            return self
+        return self.model_copy(update={"tag": self.tag.meant(aliases)})
+
     def covers(self, day: date) -> bool:
         return self.start <= day and (self.end is None or day < self.end)
 
@@ -100,6 +124,17 @@ class ClaimRules(Entity):
     """
 
     rules: tuple[ClaimRule, ...] = ()
+
+    @property
+    def tag_keys(self) -> frozenset[str]:
+        """The keys of the tags that any of them asks for, as rules spell them."""
+        return frozenset(rule.tag.key for rule in self.rules if rule.tag)
+
+    def meant(self, aliases: TagAliases) -> Self:
+        """These rules for resources whose tags are read as they are meant."""
+        if not aliases:
+            return self
+        return self.model_copy(update={"rules": tuple(rule.meant(aliases) for rule in self.rules)})
 
     def first(self, resource: Resource, day: date) -> ClaimRule | None:
         """The rule that *resource* is under on *day*."""

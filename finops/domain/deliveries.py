@@ -9,12 +9,12 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
 
 from finops.domain.errors import RefusedError
-from finops.domain.loads import UNDER_WAY, Load, LoadStatus
+from finops.domain.loads import UNDER_WAY, DeliveryKind, Load, LoadStatus
 from finops.domain.values import Frozen
 
 MANIFEST_SUFFIX = "-Manifest.json"
@@ -27,6 +27,15 @@ _PARTITIONS = (
     re.compile(r"billing_period=(\d{4})-(\d\d)", re.IGNORECASE),
     re.compile(r"/(\d{4})(\d\d)01-\d{8}/"),
     re.compile(r"year=(\d{4})/month=(\d{1,2})"),
+)
+_DAY = re.compile(r"/date=(\d{4}-\d\d-\d\d)/", re.IGNORECASE)
+# What only an export of recommendations has among its columns.
+_OF_SAVINGS = frozenset(
+    {
+        *("recommendation_id", "recommendation_source", "recommended_resource_summary"),
+        "estimated_monthly_savings_after_discount",
+        "estimated_monthly_savings_before_discount",
+    }
 )
 
 
@@ -48,6 +57,8 @@ class Manifest(Frozen):
     billing_period: str | None = None
     account: str | None = None
     stated_at: datetime | None = None
+    kind: DeliveryKind = DeliveryKind.BILL
+    day: date | None = None
 
     @property
     def place(self) -> str:
@@ -98,7 +109,32 @@ def parse_manifest(key: str, text: str) -> Manifest:
         billing_period=_billing_period(said, (key, *files)),
         account=_account(said),
         stated_at=datetime.fromisoformat(run.group(1)).astimezone(UTC) if run else None,
+        kind=_kind(said, (key, *files)),
+        day=_day((key, *files)),
     )
+
+
+def _kind(said: Mapping[str, Any], keys: Iterable[str]) -> DeliveryKind:
+    """What is delivered, by the columns that the manifest names; where it names none, by the
+    partition: recommendations come by the day, a bill by the month. Source: `billing-data.md` 9.
+    """
+    named = said.get("columns")
+    columns = named if isinstance(named, list) else []
+    names = {str(one.get("name")).lower() for one in columns if isinstance(one, dict)}
+    if names:
+        return DeliveryKind.SAVINGS if names & _OF_SAVINGS else DeliveryKind.BILL
+    is_daily = _day(keys) is not None and _billing_period(said, keys) is None
+    return DeliveryKind.SAVINGS if is_daily else DeliveryKind.BILL
+
+
+def _day(keys: Iterable[str]) -> date | None:
+    for key in keys:
+        if match := _DAY.search(unquote(f"/{key}")):
+            try:
+                return date.fromisoformat(match.group(1))
+            except ValueError:
+                continue
+    return None
 
 
 def _file_key(name: str) -> str:

@@ -38,3 +38,7 @@ class DeliveryChangedError(FinOpsError):
 
 class VersionNeededError(FinOpsError):
     """A change must say which version it is made from."""
+
+
+class UnansweredError(FinOpsError):
+    """A source outside did not answer, for a reason that can be told: nothing is known from it."""

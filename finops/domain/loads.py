@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Self
 
@@ -35,6 +35,13 @@ class LoadStatus(StrEnum):
 UNDER_WAY = frozenset(
     {LoadStatus.WAITING, LoadStatus.REDUCING, LoadStatus.MERGING, LoadStatus.CHECKING}
 )
+
+
+class DeliveryKind(StrEnum):
+    """What is delivered: a bill, or what AWS recommends to save."""
+
+    BILL = "Bill"
+    SAVINGS = "Savings"
 
 
 class ControlTotal(Frozen):
@@ -251,6 +258,9 @@ class Load(Frozen):
     payer: str | None = None  # goes before what the lines say
     account: str | None = None  # the export's, for lines that name no payer
     billing_period: str | None = None
+    kind: DeliveryKind = DeliveryKind.BILL
+    day: date | None = None  # of recommendations
+    recommendations: int | None = None
     format: str | None = None
     files: tuple[LoadedFile, ...] = ()
     items_total: int = 0

@@ -5,10 +5,13 @@ from typing import Self
 
 from pydantic import field_validator, model_validator
 
+from finops.domain.alert_settings import AlertSettings
 from finops.domain.close_figures import ExchangeRate, JournalAccounts
 from finops.domain.column_plans import ColumnPlan
 from finops.domain.errors import InvalidError
+from finops.domain.report_settings import ReportSettings
 from finops.domain.spend_cards import CardSettings
+from finops.domain.tag_settings import TagSettings
 from finops.domain.values import Entity, Frozen
 
 ALL = "all"  # what the one set of settings is known by
@@ -59,3 +62,12 @@ class OrganisationSettings(Entity):
     settings_id: str = ALL
     cards: CardSettings = CardSettings()
     close: CloseSettings = CloseSettings()
+    reports: ReportSettings = ReportSettings()
+    tags: TagSettings = TagSettings()
+    alerts: AlertSettings = AlertSettings()
+    alias_changes: int = 0  # how often tags were given other spellings: who pays may be another
+
+    def with_tags(self, tags: TagSettings) -> Self:
+        """These with other tag settings; a change of aliases is counted."""
+        is_other = tags.aliases != self.tags.aliases
+        return self.changed(tags=tags, alias_changes=self.alias_changes + is_other)

@@ -15,6 +15,7 @@ from finops.domain.errors import InvalidError, NotFoundError
 from finops.domain.fiscal_years import FiscalYear
 from finops.domain.periods import BillingPeriod, Period
 from finops.domain.shares import AccountShares, Shares, whole
+from finops.domain.tag_settings import KeyAlias, TagAliases, TagSettings, ValueAlias
 from finops.domain.values import Frozen
 from finops.domain.workloads import Workload
 
@@ -346,6 +347,25 @@ class DecidePolicy(Frozen):
         return rules._replace(policies={**rules.policies, self.payer: after})
 
 
+class SetTagAliases(Frozen):
+    """Claim rules read tags by another table of spellings, in every open month.
+
+    To be previewed; it is made with all tag settings together.
+    """
+
+    kind: Literal["SetTagAliases"] = "SetTagAliases"
+    key_aliases: tuple[KeyAlias, ...] = ()
+    value_aliases: tuple[ValueAlias, ...] = ()
+    reason: str | None = None
+
+    def after(self) -> TagAliases:
+        """Raises InvalidError for a table that leads nowhere, or to two places."""
+        return TagSettings(key_aliases=self.key_aliases, value_aliases=self.value_aliases).aliases
+
+    def applied(self, rules: Rules, ground: Ground) -> Rules:
+        return rules._replace(aliases=self.after())
+
+
 Change = Annotated[
     MapAccount
     | ClaimResources
@@ -353,7 +373,8 @@ Change = Annotated[
     | AddClaimRule
     | EndClaimRule
     | OrderClaimRules
-    | DecidePolicy,
+    | DecidePolicy
+    | SetTagAliases,
     Field(discriminator="kind"),
 ]
 

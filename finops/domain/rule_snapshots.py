@@ -11,6 +11,7 @@ from finops.domain.claims import AccountClaims
 from finops.domain.class_policies import ClassPolicies, CostBasis
 from finops.domain.periods import Period
 from finops.domain.shares import AccountShares
+from finops.domain.tag_settings import TagAliases
 from finops.domain.values import Entity, Frozen
 
 Kept = TypeVar("Kept", bound=Entity)
@@ -45,6 +46,7 @@ class Snapshot(Frozen):
     claim_rules: ClaimRules = ClaimRules()
     policies: ClassPolicies | None = None
     lives: tuple[Life, ...] = ()
+    aliases: TagAliases = TagAliases()
 
     @classmethod
     def of(cls, rules: Rules, products: Lives, scene: Scene) -> Self:
@@ -104,6 +106,7 @@ class Snapshot(Frozen):
                 )
                 for product in sorted(named & products.keys())
             ),
+            aliases=rules.aliases.of(claim_rules.tag_keys),
         )
 
     def beside(self, now: Self) -> Self:
@@ -120,6 +123,7 @@ class Snapshot(Frozen):
                 "claims": _with_others(self.claims, now.claims, lambda one: one.account_id),
                 "claim_rules": ClaimRules(rules=(*self.claim_rules.rules, *more)),
                 "lives": _with_others(self.lives, now.lives, lambda one: one.product_id),
+                "aliases": self.aliases.beside(now.aliases, self.claim_rules.tag_keys),
             }
         )
 
@@ -131,6 +135,7 @@ class Snapshot(Frozen):
             claim_rules=self.claim_rules,
             policies={self.policies.payer: self.policies} if self.policies else {},
             basis=self.basis,
+            aliases=self.aliases,
         )
 
     @property
@@ -145,7 +150,9 @@ class Snapshot(Frozen):
 
         *source* names the payer, the month and the load.
         """
-        told = f"{engine}\n{source}\n{self.model_dump_json()}"
+        # Without aliases it is what it was before there were any.
+        left_out = None if self.aliases else {"aliases"}
+        told = f"{engine}\n{source}\n{self.model_dump_json(exclude=left_out)}"
         return hashlib.sha256(told.encode()).hexdigest()[:20]
 
 

@@ -5,7 +5,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from finops.domain.errors import InvalidError
+
 RESOURCE_TAG_PREFIX = "resourceTags/"
+LONGEST_KEY = 150  # 128 characters of a key, and AWS's word before it
 
 
 def canonical(tags: Mapping[str, str | None]) -> str | None:
@@ -48,3 +51,20 @@ def collisions(keys: Iterable[str]) -> list[tuple[str, ...]]:
     for key in keys:
         by_name[normalised(key)].add(key)
     return sorted(tuple(sorted(group)) for group in by_name.values() if len(group) > 1)
+
+
+def must_be_spelled(key: str) -> None:
+    """Raises InvalidError for what is no key as the ledger keeps it.
+
+    >>> must_be_spelled("user:Team")
+    >>> must_be_spelled("resourceTags/user:Team")
+    Traceback (most recent call last):
+    finops.domain.errors.InvalidError: resourceTags/user:Team: leave resourceTags/ out, as in user:Team
+    """
+    if key.startswith(RESOURCE_TAG_PREFIX):
+        bare = key.removeprefix(RESOURCE_TAG_PREFIX) or "user:Team"
+        raise InvalidError(f"{key}: leave {RESOURCE_TAG_PREFIX} out, as in {bare}")
+    if not key.strip() or len(key) > LONGEST_KEY:
+        raise InvalidError(
+            f"{key[:80]!r} is no key of a tag; it has 1 to {LONGEST_KEY} characters, as user:Team"
+        )

@@ -39,6 +39,7 @@ from finops.domain.class_policies import (
 )
 from finops.domain.periods import Period
 from finops.domain.shares import WHOLE
+from finops.domain.tag_settings import TagAliases
 from finops.ledger import engine
 from finops.ledger.reduction import PARQUET
 
@@ -188,22 +189,20 @@ def allocate(
     """
     target.mkdir(parents=True, exist_ok=True)
     source = f"read_parquet({engine.paths(list(charges))}, hive_partitioning = false)"
-    tables = _Tables(rules, products, _days(connection, source))
+    tables = Tables(rules, products, days_of(connection, source))
     tables.load(connection)
-    _table(connection, "summed", _summed(connection, source, rules, tables))
-    _table(connection, "grouped", _grouped(tables))
-    _table(connection, "amounts", _AMOUNTS)
+    table(connection, "summed", summed(connection, source, rules, tables))
+    table(connection, "grouped", grouped(tables))
+    table(connection, "amounts", AMOUNTS)
     connection.execute("SET preserve_insertion_order = true")  # from here on rows are in order
     parts = target / "parts.parquet"
-    rows = _write(connection, f"SELECT {PART} {_parts('IS NULL')}", parts)
+    rows = write(connection, f"SELECT {PART} {_parts('IS NULL')}", parts)
     waiting = None
     if _has_rows(connection, "grouped WHERE spread IS NOT NULL"):
         waiting = Waiting(target / "waiting.parquet", target / "by-shares.parquet")
         groups = f"SELECT place, {GROUP}, spread, amount FROM grouped WHERE spread IS NOT NULL"
-        _write(connection, f"{groups} ORDER BY place", waiting.groups)
-        _write(
-            connection, f"SELECT place, owner, {PART} {_parts('IS NOT NULL')}", waiting.by_shares
-        )
+        write(connection, f"{groups} ORDER BY place", waiting.groups)
+        write(connection, f"SELECT place, owner, {PART} {_parts('IS NOT NULL')}", waiting.by_shares)
     _must_add_up(connection, source, rules, [parts, *([waiting.by_shares] if waiting else [])])
     return Allocated(
         parts=(parts,),
@@ -227,7 +226,7 @@ def spread(
     """
     target.mkdir(parents=True, exist_ok=True)
     _load_spends(connection, spends)
-    _table(connection, "grouped", _waiting(waiting.groups))
+    table(connection, "grouped", _waiting(waiting.groups))
     # So many groups at a time that their parts stay few, however many products there are.
     lots = connection.execute(f"""
         SELECT max(place) FROM (SELECT place,
@@ -239,7 +238,7 @@ def spread(
     for after, last in pairwise([0, *(place for (place,) in lots)]):
         parts.append(target / f"spread-{len(parts):04}.parquet")
         some = f"place > {after} AND place <= {last}"
-        rows += _write(connection, _spread(waiting.by_shares, some, spends), parts[-1])
+        rows += write(connection, _spread(waiting.by_shares, some, spends), parts[-1])
     days = _days_file(connection, parts, target / "spread-days.parquet")
     owners = _owners_file(connection, parts, target / "spread-owners.parquet")
     by_service = _by_service_file(connection, parts, target / "spread-by-service.parquet")
@@ -260,12 +259,13 @@ def read(connection: engine.Connection, files: Sequence[Path]) -> Iterator[Part]
 # -- what decides -----------------------------------------------------------------------------
 
 
-class _Tables:
+class Tables:
     """The rules as small tables: who takes what, on which days."""
 
     def __init__(self, rules: Rules, products: Lives, days: Period) -> None:
         self._rules, self._products, self._days = rules, products, days
         self._deals: dict[tuple[Owner, ...], int] = {}
+        self.claim_rules = rules.claim_rules.meant(rules.aliases).rules
         self.no_account = self._deal([nobody(Reason.NO_ACCOUNT)])
         self.no_share = self._deal([nobody(Reason.NO_SHARE)])
         self.share_days = list(self._share_days())
@@ -277,15 +277,15 @@ class _Tables:
         days = {"start": "DATE", "end": "DATE"}
         account = {"account": "VARCHAR"}
         deal = {"deal": "INTEGER"}
-        _fill(connection, "share_days", account | days | deal, self.share_days)
-        _fill(
+        fill(connection, "share_days", account | days | deal, self.share_days)
+        fill(
             connection,
             "claim_days",
             account | {"resource": "VARCHAR"} | days | deal,
             self.claim_days,
         )
         months = dict.fromkeys(("payer", "charge_class", "from", "until"), "VARCHAR")
-        _fill(
+        fill(
             connection,
             "policy_days",
             months | days | deal | {"spread": "VARCHAR"},
@@ -294,7 +294,7 @@ class _Tables:
         # Owners are numbered in their order, so that parts are sorted by two whole numbers.
         owners = sorted({owner for deal in self._deals for owner in deal}, key=_owner_order)
         place = {owner: number for number, owner in enumerate(owners)}
-        _fill(
+        fill(
             connection,
             "deals",
             dict.fromkeys(("deal", "owners", "tie", "owner", "points"), "INTEGER"),
@@ -304,7 +304,7 @@ class _Tables:
                 for tie, owner in enumerate(deal)
             ],
         )
-        _fill(
+        fill(
             connection,
             "owners",
             {"owner": "INTEGER", **dict.fromkeys(Owner._fields, "VARCHAR")}
@@ -364,7 +364,7 @@ class _Tables:
                     yield account, claim.resource_id, *days
 
     def _rule_days(self) -> Iterator[tuple[ClaimRule, date, date, int]]:
-        for rule in self._rules.claim_rules.rules:
+        for rule in self.claim_rules:
             owner = Owner(PartKind.RULE, rule.product_id, rule.workload_id, rule.rule_id)
             for days in self._whole(owner, rule.start, rule.end or LAST_DAY):
                 yield rule, *days
@@ -394,9 +394,22 @@ def _owner_order(owner: Owner) -> tuple[tuple[bool, object], ...]:
 # -- charges to groups ------------------------------------------------------------------------
 
 
-def _summed(connection: engine.Connection, source: str, rules: Rules, tables: _Tables) -> str:
-    """Charges summed by group, and by the deal of the claim or rule that takes them whole."""
-    joins, deals = "", []
+def summed(
+    connection: engine.Connection,
+    source: str,
+    rules: Rules,
+    tables: Tables,
+    finer: Mapping[str, str] | None = None,
+    joined: str = "",
+) -> str:
+    """Charges summed by group, and by the deal of the claim or rule that takes them whole.
+
+    *finer* are further columns to tell them apart by, and what they are of a charge `c` and of what
+    is *joined* to it.
+    """
+    joins, deals = joined, []
+    finer = finer or {}
+    told = "".join(f", {expression} AS {name}" for name, expression in finer.items())
     if tables.claim_days:
         joins += (
             " LEFT JOIN claim_days claim ON claim.account = c.sub_account_id"
@@ -407,8 +420,8 @@ def _summed(connection: engine.Connection, source: str, rules: Rules, tables: _T
     if tables.rule_days:
         keys = sorted({rule.tag.key for rule, *_ in tables.rule_days if rule.tag})
         if keys:
-            labels = ", ".join(f"cells[{engine.text(key)}] AS t{n}" for n, key in enumerate(keys))
-            _table(
+            labels = ", ".join(f"{label(key, rules.aliases)} AS t{n}" for n, key in enumerate(keys))
+            table(
                 connection,
                 "labels",
                 f"SELECT tags, {labels} FROM (SELECT tags,"
@@ -425,18 +438,19 @@ def _summed(connection: engine.Connection, source: str, rules: Rules, tables: _T
     deal = f"coalesce({', '.join(deals)})" if deals else "NULL"
     cost = rules.basis.column
     return f"""
-        SELECT {GROUP}, deal, sum(cost)::BIGINT AS amount FROM (
-            SELECT {_columns(Group._fields, rules.basis)}, ({deal})::INTEGER AS deal, c.{cost} AS cost
+        SELECT {", ".join((*Group._fields, *finer))}, deal, sum(cost)::BIGINT AS amount FROM (
+            SELECT {columns_of(Group._fields, rules.basis)}{told}, ({deal})::INTEGER AS deal,
+                c.{cost} AS cost
             FROM {source} c {joins}
-            WHERE {_SPEND} AND c.{cost} <> 0)
+            WHERE {SPEND} AND c.{cost} <> 0)
         GROUP BY ALL HAVING sum(cost) <> 0"""
 
 
 # What AWS credited is nobody's spend.
-_SPEND = f"c.charge_category IS DISTINCT FROM {engine.text(ChargeCategory.CREDIT)}"
+SPEND = f"c.charge_category IS DISTINCT FROM {engine.text(ChargeCategory.CREDIT)}"
 
 
-def _columns(fields: Iterable[str], basis: CostBasis) -> str:
+def columns_of(fields: Iterable[str], basis: CostBasis) -> str:
     """The *fields* of a group, from the ledger's columns."""
     said = {field: f"c.{column}" for field, column in COLUMNS.items()}
     said["charge_class"] = charge_class(basis)
@@ -475,6 +489,25 @@ def _takes(rule: ClaimRule, start: date, end: date, labels: dict[str, str]) -> s
     return " AND ".join(conditions)
 
 
+def label(key: str, aliases: TagAliases) -> str:
+    """The value of a tag as `TagAliases.meant` reads it, of the map `cells`.
+
+    >>> label("Team", TagAliases())
+    "cells['Team']"
+    >>> from finops.domain.tag_settings import KeyAlias
+    >>> label("Team", TagAliases(keys=(KeyAlias(key="Team", alias="team"),)))
+    "coalesce(cells['Team'], cells['team'])"
+    """
+    spelled = [f"cells[{engine.text(one)}]" for one in aliases.spellings(key)]
+    found = f"coalesce({', '.join(spelled)})" if len(spelled) > 1 else spelled[0]
+    cases = " ".join(
+        f"WHEN {engine.text(one.alias)} THEN {engine.text(one.value)}"
+        for one in aliases.values
+        if one.key == key
+    )
+    return f"CASE {found} {cases} ELSE {found} END" if cases else found
+
+
 def like(column: str, pattern: str) -> str:
     """`finops.domain.claim_rules.like` of a column.
 
@@ -496,9 +529,9 @@ def _listed(words: Iterable[str]) -> str:
 # -- groups to parts --------------------------------------------------------------------------
 
 
-def _grouped(tables: _Tables) -> str:
+def grouped(tables: Tables, finer: Iterable[str] = ()) -> str:
     """What claims and rules left, by policy and then by shares; numbered in the order of groups."""
-    of_group = ", ".join(f"s.{field}" for field in Group._fields)
+    of_group = ", ".join(f"s.{field}" for field in (*Group._fields, *finer))
     ordered = ", ".join(f"s.{field} NULLS LAST" for field in Group._fields)
     return f"""
         SELECT {of_group}, s.amount, CASE WHEN s.deal IS NULL THEN p.spread END AS spread,
@@ -516,7 +549,7 @@ def _grouped(tables: _Tables) -> str:
 _ALL = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
 _LARGEST = "PARTITION BY id ORDER BY remainder DESC, tie"
 # Largest remainder, in whole numbers below 64 bits: `finops.domain.allocation.split`.
-_AMOUNTS = f"""
+AMOUNTS = f"""
     SELECT * FROM (
         SELECT g.rowid AS id, g.place, g.spread, d.owner, g.amount
         FROM grouped g JOIN deals d USING (deal) WHERE d.owners = 1
@@ -549,7 +582,7 @@ def _load_spends(connection: engine.Connection, spends: Spends) -> None:
     """The bills by number, their weights, and the products by their number in order of id."""
     products = sorted({product for weights in spends.values() for product in weights})
     place = {product: number for number, product in enumerate(products)}
-    _fill(
+    fill(
         connection,
         "bills",
         {"bill": "INTEGER", **dict.fromkeys(Bill._fields, "VARCHAR")}
@@ -559,7 +592,7 @@ def _load_spends(connection: engine.Connection, spends: Spends) -> None:
             for number, (bill, weights) in enumerate(spends.items())
         ],
     )
-    _fill(
+    fill(
         connection,
         "weights",
         {"bill": "INTEGER", "tie": "INTEGER", "weight": "HUGEINT"},
@@ -569,7 +602,7 @@ def _load_spends(connection: engine.Connection, spends: Spends) -> None:
             for product, weight in weights.items()
         ],
     )
-    _fill(
+    fill(
         connection,
         "products",
         {"tie": "INTEGER", "product_id": "VARCHAR"},
@@ -635,7 +668,7 @@ def _by_service_file(connection: engine.Connection, parts: Sequence[Path], path:
 def _card_lines_file(connection: engine.Connection, parts: Sequence[Path], path: Path) -> Path:
     """In the order of products and in small row groups: who asks for a few reads little of it."""
     source = f"read_parquet({engine.paths(list(parts))})"
-    _table(
+    table(
         connection,
         "weeks",
         f"SELECT *, {week('billing_period', 'day')} AS week"
@@ -645,7 +678,7 @@ def _card_lines_file(connection: engine.Connection, parts: Sequence[Path], path:
     lines = f"""(SELECT * REPLACE ({account}) FROM {source} JOIN weeks USING (billing_period, day)
         WHERE product_id IS NOT NULL)"""
     options = PARQUET.replace(")", f", ROW_GROUP_SIZE {ROWS_AT_ONCE})")
-    _write(connection, _sums(WeekLine._fields[:-1], "", lines), path, options)
+    write(connection, _sums(WeekLine._fields[:-1], "", lines), path, options)
     return path
 
 
@@ -654,7 +687,7 @@ def _allotments_file(connection: engine.Connection, parts: Sequence[Path], path:
     of_policy = f"kind = '{PartKind.POLICY}' AND product_id IS NOT NULL"
     account = f"CASE WHEN {of_policy} THEN NULL ELSE account END AS account"
     every = f"(SELECT * REPLACE ({account}) FROM read_parquet({engine.paths(list(parts))}))"
-    _write(connection, _sums(InvoicePart._fields[:-1], "", every), path)
+    write(connection, _sums(InvoicePart._fields[:-1], "", every), path)
     return path
 
 
@@ -667,7 +700,7 @@ def _summed_file(
     where: str = "",
 ) -> Path:
     source = f"read_parquet({engine.paths(list(parts))}) {where}"
-    _write(connection, _sums(fields, days, source), path)
+    write(connection, _sums(fields, days, source), path)
     return path
 
 
@@ -719,8 +752,8 @@ def _must_add_up(
     listed = ", ".join(fields)
     off = connection.execute(f"""
         SELECT {listed}, sum(amount)::HUGEINT FROM (
-            SELECT {_columns(fields, rules.basis)}, c.{rules.basis.column}::HUGEINT AS amount
-            FROM {source} c WHERE {_SPEND}
+            SELECT {columns_of(fields, rules.basis)}, c.{rules.basis.column}::HUGEINT AS amount
+            FROM {source} c WHERE {SPEND}
             UNION ALL SELECT {listed}, -amount::HUGEINT FROM read_parquet({engine.paths(parts)},
                 union_by_name = true))
         GROUP BY ALL HAVING sum(amount) <> 0 LIMIT 1""").fetchone()
@@ -728,18 +761,18 @@ def _must_add_up(
         raise ArithmeticError(f"parts and charges of {off[:-1]} differ by {off[-1]} ticks")
 
 
-def _table(connection: engine.Connection, name: str, query: str) -> None:
+def table(connection: engine.Connection, name: str, query: str) -> None:
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")
 
 
-def _days(connection: engine.Connection, source: str) -> Period:
+def days_of(connection: engine.Connection, source: str) -> Period:
     """The days of the charges; none, where there are no charges."""
     row = connection.execute(f"SELECT min(charge_date), max(charge_date) FROM {source}").fetchone()
     first, last = row or (None, None)
     return Period(first, last + timedelta(1)) if first and last else Period(LAST_DAY, LAST_DAY)
 
 
-def _fill(
+def fill(
     connection: engine.Connection,
     name: str,
     columns: Mapping[str, str],
@@ -758,7 +791,7 @@ def _has_rows(connection: engine.Connection, relation: str) -> bool:
     return connection.execute(f"SELECT 1 FROM {relation} LIMIT 1").fetchone() is not None
 
 
-def _write(connection: engine.Connection, query: str, path: Path, options: str = PARQUET) -> int:
+def write(connection: engine.Connection, query: str, path: Path, options: str = PARQUET) -> int:
     """Writes the rows of *query*; their number."""
     told = connection.execute(f"COPY ({query}) TO {engine.text(str(path))} {options}").fetchone()
     return int(told[0]) if told else 0

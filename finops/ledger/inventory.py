@@ -181,6 +181,40 @@ class Inventory:
             sum(int(every) for key, _, every, *_ in rows if key is None),
         )
 
+    def lines(
+        self,
+        asked: Mapping[Generation, Collection[str | None]],
+        sights: Mapping[Generation, Sight] | None = None,
+    ) -> tuple[str, dict[str, Any]]:
+        """All lines of these accounts of these generations as *sights* have them, for `ask`: SQL that
+        has the columns of `BilledResource` but its payer, and the values in it. Take them first.
+        """
+        parts: list[str] = []
+        values: dict[str, Any] = {}
+        for number, (of, accounts) in enumerate(asked.items()):
+            kept = self._kept[of] = self._kept.pop(of)
+            names = list(accounts)
+            seen, told = _seen(kept, (sights or {}).get(of, Sight()), number)
+            values |= told
+            values[f"ranks_{number}"] = [kept.ranks[account] for account in names]
+            values[f"names_{number}"] = names
+            parts.append(
+                f"SELECT account_id, {_SHOWN} FROM {seen} JOIN (SELECT"
+                f" unnest($ranks_{number}::INTEGER[]) AS account,"
+                f" unnest($names_{number}::VARCHAR[]) AS account_id) USING (account)"
+            )
+        if not parts:
+            raise ValueError("lines of no generation")
+        return f"({' UNION ALL '.join(parts)})", values
+
+    def ask(self, query: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The rows of an SQL query over `lines`."""
+        return self._connection.execute(query, dict(values)).fetchall()
+
+    def make_room(self, asked: Collection[Generation]) -> None:
+        """Let go of what was asked for longest ago, where there is too much, but not of *asked*."""
+        self._make_room(asked)
+
     def _read(
         self,
         asked: Sequence[Generation],

@@ -1,6 +1,6 @@
 """From charges back to the lines of the bill that they were made of."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -134,8 +134,29 @@ class RowGroup(NamedTuple):
 
 def row_groups(connection: engine.Connection, lines: DetailedLines, place: Place) -> list[RowGroup]:
     """The row groups that may hold lines of *place*, by the footer of the file."""
-    needed = {column.name for column in lines.needed()}
     account, day = lines.account_column(), lines.day_column()
+
+    def may_hold(name: str, least: str, most: str, nulls: int | None) -> bool:
+        if account is not None and name == account.name and place.account is not None:
+            return least <= place.account <= most
+        if day is not None and name == day.name and nulls == 0:
+            return least[:10] <= place.day.isoformat() <= most[:10]
+        return True
+
+    return groups_that(connection, lines, may_hold)
+
+
+def groups_that(
+    connection: engine.Connection,
+    lines: DetailedLines,
+    may_hold: Callable[[str, str, str, int | None], bool],
+) -> list[RowGroup]:
+    """The row groups none of whose columns says that it holds no such lines.
+
+    *may_hold* is asked with a column's name, its least and its greatest value and its number of
+    nulls, where the footer states them.
+    """
+    needed = {column.name for column in lines.needed()}
     chunks = connection.execute(f"""
         SELECT row_group_id, path_in_schema, dictionary_page_offset, data_page_offset,
             total_compressed_size, row_group_num_rows, stats_min_value, stats_max_value,
@@ -153,13 +174,7 @@ def row_groups(connection: engine.Connection, lines: DetailedLines, place: Place
             spans.setdefault(group, []).append((int(start), int(start + size)))
         if least is None or most is None:
             continue
-        if account is not None and name == account.name and place.account is not None:
-            is_there = least <= place.account <= most
-        elif day is not None and name == day.name and nulls == 0:
-            is_there = least[:10] <= place.day.isoformat() <= most[:10]
-        else:
-            continue
-        if not is_there:
+        if not may_hold(name, least, most, nulls):
             passed.add(group)
     first_rows, row = {}, 0
     for group in sorted(sizes):
@@ -243,7 +258,7 @@ class Origins(NamedTuple):
     matched: int
 
 
-class _Picked(Source):
+class Picked(Source):
     """Rows of a file that are at hand as a table."""
 
     table: str
@@ -327,10 +342,10 @@ def _collect(
         f"SELECT {columns} FROM {source.relation} WHERE {place.where(whole)}" for source in sources
     )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE picked AS {picked}")
-    source = _Picked(path=whole.source.path, format=whole.source.format, columns=(), table="picked")
+    source = Picked(path=whole.source.path, format=whole.source.format, columns=(), table="picked")
     source = source.model_copy(update={"columns": tuple(needed)})
     lines = DetailedLines(source, billing_period=place.period)
-    lines = DetailedLines(source, billing_period=place.period, finer=_finer(connection, lines))
+    lines = DetailedLines(source, billing_period=place.period, finer=finer(connection, lines))
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW partials AS SELECT {lines.tags()} AS tags FROM picked"
     )
@@ -382,7 +397,7 @@ def _collect(
             OR (residue.charge IS NOT NULL AND line.line_item_type IN ({plans}))""")
 
 
-def _finer(connection: engine.Connection, lines: Lines) -> list[str]:
+def finer(connection: engine.Connection, lines: Lines) -> list[str]:
     """The doubles that state more than ten decimals, as `reduction` finds them."""
     doubles = [field for field, column in lines.amounts.items() if column.is_double]
     if not doubles:

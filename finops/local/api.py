@@ -109,6 +109,10 @@ class Api:
         """The same, drawn."""
         return self._ask("GET", path, {**query, "format": "svg"}).body.decode()
 
+    def html(self, *path: str, **query: object) -> str:
+        """The same, as a page."""
+        return self._ask("GET", path, {**query, "format": "html"}).body.decode()
+
     def post(
         self, *path: str, body: Mapping[str, object], etag: str | None = None, **query: object
     ) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from finops.domain.errors import FinOpsError
 from finops.local import screen
 from finops.local.commands import (
     accounts,
+    alerts,
     allocations,
     audit,
     bills,
@@ -24,14 +25,18 @@ from finops.local.commands import (
     local,
     people,
     policies,
+    reports,
+    savings,
     settings,
     shares,
+    tags,
     views,
 )
 from finops.local.commands.credits import app as credits_app
 from finops.local.commands.credits import discounts
 from finops.local.commands.demo import demo
 from finops.local.commands.explain import explain
+from finops.local.commands.history import history
 from finops.local.commands.previews import preview
 from finops.local.commands.resources import resources
 from finops.local.commands.sample import sample
@@ -80,6 +85,13 @@ app.command()(views.summary)
 app.add_typer(close.app, name="close")
 close.app.command()(corrections.corrections)
 close.app.command()(corrections.year)
+app.add_typer(reports.app, name="report")
+reports.app.command()(history)
+app.add_typer(savings.app, name="savings")
+reports.app.command("savings")(savings.report)
+app.add_typer(tags.app, name="tags")
+reports.app.command("tags")(tags.report)
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(settings.app, name="settings")
 app.add_typer(audit.app, name="audit")
 app.add_typer(local.app, name="local")

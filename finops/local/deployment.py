@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from finops.domain.errors import FinOpsError
 from finops.local.assembly import Assembly, Asset, Stack
 from finops.local.local_aws import LocalAws
+from finops.local.rest_definition import put_what_is_not_read
 
 BOOTSTRAP_VERSION = "30"
 BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
@@ -44,6 +45,7 @@ def deploy(
     for stack in assembly.stacks:
         tell(f"Deploying {stack.name}")
         _deploy(cloudformation, stack, f"{aws.endpoint}")
+        put_what_is_not_read(aws.client, stack)
     _remember(ssm, DEPLOYED_PARAMETER, assembly.digest)
     return True
 

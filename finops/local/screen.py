@@ -24,7 +24,7 @@ LONG = frozenset(
         *("Which", "File", "Resource", "Tags", "Commitment", "Place", "Held by"),
         *("Column", "Found", "Product", "What is wrong", "Element", "Scope", "Change", "Name"),
         *("What to do", "What fits", "Reason", "By", "Line", "Months", "Ends", "Set by", "Owner"),
-        *("Waits, for", "Sums", "Owed by", "Pace"),
+        *("Waits, for", "Sums", "Owed by", "Pace", "What", "Looked after by", "Where"),
     }
 )
 WIDTH = 110  # of what goes to a file or a pipe, which says none

@@ -81,6 +81,7 @@ LARGEST_BODY = 4 * 2**20
 LARGEST_PAGE = 2 * 2**20
 # Where what a request made is looked at, by the kind of its records.
 PLACES = {
+    "cost-report-run": "/reports/cost/runs",
     "credit": "/credits",
     "preview": "/previews",
     "spend-card-run": "/spend-card-runs",

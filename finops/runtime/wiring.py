@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from finops.domain.month_closes import MonthClose
     from finops.domain.organisation_settings import OrganisationSettings
     from finops.domain.people import Role
+    from finops.domain.savings import Saving
     from finops.domain.shares import AccountShares
     from finops.domain.workloads import Workload
     from finops.ledger.engine import Connection, Limits
     from finops.ledger.inventory import Inventory
+    from finops.usecases.alert_crossings import WatchSources
     from finops.usecases.allocated import Shelf
     from finops.usecases.allocation_answers import Sources
     from finops.usecases.bill_notes import BillNotes
@@ -38,11 +40,14 @@ if TYPE_CHECKING:
     from finops.usecases.claims import ClaimsDesk
     from finops.usecases.close_month import Archive
     from finops.usecases.closed_years import YearSources
+    from finops.usecases.cost_reports import ReportSources
     from finops.usecases.costs import Summing
     from finops.usecases.credits import Treasury
+    from finops.usecases.digest import Letterhead
     from finops.usecases.disputes import RemapDesk
     from finops.usecases.financial_scope import ScopeSources
     from finops.usecases.grounds import Book, Grounds
+    from finops.usecases.kept_cost_reports import ReportShelf
     from finops.usecases.make_spend_cards import Press
     from finops.usecases.memo import Memo
     from finops.usecases.month_closes import CloseDesk
@@ -53,9 +58,11 @@ if TYPE_CHECKING:
     from finops.usecases.plans import Planning
     from finops.usecases.ports import (
         Accounts,
+        Alerts,
         AllocationRuns,
         Allocations,
         Audit,
+        AwsBudgets,
         BilledMonths,
         Bills,
         Budgets,
@@ -67,7 +74,11 @@ if TYPE_CHECKING:
         CloseFiles,
         CloseRuns,
         Credits,
+        CubeHeads,
+        DailySpend,
         Deliveries,
+        Dispatches,
+        KeptReports,
         Ledger,
         Loads,
         Mails,
@@ -76,33 +87,54 @@ if TYPE_CHECKING:
         People,
         Pictures,
         ProductSpend,
+        RealisedKept,
         Receipts,
+        Recommendations,
         Remaps,
+        ReportHeads,
+        ReportRuns,
         Rulebook,
         RulesHeads,
         Runs,
+        SavingsSnapshots,
         Settlement,
         SignIns,
+        SpendCubes,
         Spending,
+        TaggedResources,
+        Webhooks,
         WorkloadSpend,
     )
     from finops.usecases.previews import Studio
+    from finops.usecases.push_budgets import BudgetSources
+    from finops.usecases.resource_owners import OwnerSources
     from finops.usecases.resources import Stock
+    from finops.usecases.savings import SavingsBoard
+    from finops.usecases.savings_intake import SavingsDesk
+    from finops.usecases.send_cost_reports import ReportPress
     from finops.usecases.spaces import SpaceSources
     from finops.usecases.spending import AllocatedSpending
+    from finops.usecases.tag_reports import TagDesk
     from finops.usecases.tasks import Office
     from finops.usecases.tend_cards import Post
+    from finops.usecases.watch_spend import Outlets
     from finops.usecases.weekly_digest import Sources as WeeklySources
 
 
 @cache
 def client(service: str) -> Any:
     """A client of AWS's *service*; connections are kept from call to call."""
+    return _made(service)
+
+
+def _made(service: str, **apart: str) -> Any:
+    """A client with the rights of the door itself, or of another region, or with credentials lent."""
     import boto3
     from botocore.config import Config
 
     return boto3.client(
         service,
+        **apart,
         config=Config(
             # Links that people get: signed the new way, and for the region that the bucket is in.
             signature_version="s3v4" if service == "s3" else None,
@@ -310,6 +342,7 @@ def office() -> "Office":
         closes=closes(),
         delegations=delegations(),
         settings=settings_kept(),
+        savings=savings(),
     )
 
 
@@ -391,7 +424,46 @@ def claim_rule_heads() -> "RulesHeads":
 def rulebook() -> "Rulebook":
     from finops.adapters.rules import DynamoRulebook
 
-    return DynamoRulebook(shares(), policies(), claims(), claim_rule_book())
+    return DynamoRulebook(shares(), policies(), claims(), claim_rule_book(), settings_kept())
+
+
+def budget_sources() -> "BudgetSources":
+    from finops.usecases.push_budgets import BudgetSources
+
+    return BudgetSources(
+        *(charts(), budgets(), accounts(), rulebook(), settings_kept()),
+        first_month=first_month(),
+        basis=cost_basis(),
+        currency=currency(),
+        payers=tuple(_budgets_roles()),
+        address=settings.text("BUDGETS_ADDRESS"),
+    )
+
+
+def aws_budgets() -> "AwsBudgets":
+    """Made anew for each run: what a payer lends is good for an hour."""
+    from finops.adapters.aws_budgets import PayersBudgets
+
+    return PayersBudgets(cache(_budgets_of))
+
+
+def _budgets_roles() -> dict[str, str | None]:
+    """By payer the role that it lends; None: it is the own account."""
+    roles: dict[str, str | None] = json.loads(settings.text("BUDGETS_ROLES"))
+    return roles
+
+
+def _budgets_of(payer: str) -> Any:
+    role = _budgets_roles()[payer]
+    if role is None:
+        return client("budgets")
+    lent = client("sts").assume_role(RoleArn=role, RoleSessionName="push-budgets")["Credentials"]
+    return _made(
+        "budgets",
+        aws_access_key_id=lent["AccessKeyId"],
+        aws_secret_access_key=lent["SecretAccessKey"],
+        aws_session_token=lent["SessionToken"],
+    )
 
 
 @cache
@@ -563,7 +635,8 @@ def stock() -> "Stock":
     from finops.usecases.resources import Stock
 
     return Stock(
-        bills(), ledger(), inventory(), shares(), workloads(), claims(), claim_rule_book(), memo()
+        *(bills(), ledger(), inventory(), shares(), workloads(), claims(), claim_rule_book()),
+        *(memo(), settings_kept()),
     )
 
 
@@ -603,19 +676,12 @@ def card_desk() -> "CardDesk":
 
 def post() -> "Post | None":
     """The way to people, with the texts of this door's mails; None where nobody is the sender."""
-    from finops.usecases.digest import Letterhead
     from finops.usecases.tend_cards import Post
 
     way = mails()
     if way is None:
         return None
-    letterhead = Letterhead(
-        subject=settings.text("MAIL_SUBJECT"),
-        text=settings.text("MAIL_TEXT"),
-        logo=settings.text("MAIL_LOGO") or None,
-        app_url=settings.text("APP_URL") or None,
-    )
-    return Post(way, receipts(), letterhead)
+    return Post(way, receipts(), letterhead())
 
 
 def weekly_sources() -> "WeeklySources":
@@ -802,4 +868,224 @@ def view_sources() -> "ViewSources":
         book=book(),
         first_month=first_month(),
         currency=currency(),
+    )
+
+
+# Reports ------------------------------------------------------------------------------------------
+
+
+@cache
+def cube_heads() -> "CubeHeads":
+    from finops.adapters.spend_cubes import DynamoCubeHeads
+
+    return DynamoCubeHeads(client("dynamodb"), settings.text("REPORTS_TABLE"))
+
+
+@cache
+def spend_cubes() -> "SpendCubes":
+    from finops.usecases.spend_cubes import LedgerSpendCubes
+
+    return LedgerSpendCubes(cube_heads(), bills(), allocations(), ledger(), connect)
+
+
+# Savings ------------------------------------------------------------------------------------------
+
+
+@cache
+def savings() -> "Kind[Saving]":
+    from finops.adapters.savings import dynamo_savings
+
+    return dynamo_savings(records(), settings.text("SAVINGS_TABLE"))
+
+
+@cache
+def savings_snapshots() -> "SavingsSnapshots":
+    from finops.adapters.savings import S3SavingsSnapshots
+
+    table = settings.text("SAVINGS_TABLE")
+    return S3SavingsSnapshots(records(), table, client("s3"), ledger_bucket())
+
+
+@cache
+def realised_kept() -> "RealisedKept":
+    """What savings have realised."""
+    from finops.adapters.realised_savings import DynamoRealised
+
+    table = settings.text("SAVINGS_TABLE")
+    return DynamoRealised(client("dynamodb"), table, client("s3"), ledger_bucket())
+
+
+def savings_desk() -> "SavingsDesk":
+    from finops.usecases.savings_intake import SavingsDesk
+
+    return SavingsDesk(savings(), savings_snapshots())
+
+
+def owner_sources() -> "OwnerSources":
+    """What says who pays for a resource."""
+    from finops.usecases.resource_owners import OwnerSources
+
+    return OwnerSources(shares(), claims(), claim_rule_book(), settings_kept(), memo())
+
+
+def savings_board() -> "SavingsBoard":
+    """Where savings are seen and decided on."""
+    from finops.usecases.savings import SavingsBoard
+
+    return SavingsBoard(savings(), savings_snapshots(), owner_sources(), accounts(), people())
+
+
+@cache
+def recommendations() -> "Recommendations":
+    """Cost Optimization Hub is in one region, wherever this is."""
+    from finops.adapters.cost_optimization_hub import AwsCostOptimizationHub
+
+    hub = _made("cost-optimization-hub", region_name="us-east-1")
+    return AwsCostOptimizationHub(hub, client("organizations"), client("sts"))
+
+
+# Cost reports -------------------------------------------------------------------------------------
+
+
+@cache
+def kept_reports() -> "KeptReports":
+    from finops.adapters.kept_reports import S3KeptReports
+
+    return S3KeptReports(client("s3"), ledger_bucket())
+
+
+@cache
+def report_heads() -> "ReportHeads":
+    from finops.adapters.kept_reports import DynamoReportHeads
+
+    return DynamoReportHeads(client("dynamodb"), settings.text("REPORTS_TABLE"))
+
+
+@cache
+def report_runs() -> "ReportRuns":
+    from finops.adapters.report_runs import StepFunctionsReportRuns
+
+    return StepFunctionsReportRuns(client("stepfunctions"), settings.text("MAKE_REPORTS_ARN"))
+
+
+def reports_time_zone() -> str:
+    """Where Mondays and the first of a month begin that reports are sent on."""
+    return settings.text("REPORTS_TIME_ZONE")
+
+
+def report_shelf() -> "ReportShelf":
+    from finops.usecases.kept_cost_reports import ReportShelf
+
+    return ReportShelf(report_heads(), kept_reports())
+
+
+def report_sources() -> "ReportSources":
+    """What cost reports are made of."""
+    from finops.usecases.cost_reports import ReportSources
+
+    return ReportSources(
+        *(spend_cubes(), charts(), accounts(), planning(), settings_kept()),
+        first_month=first_month(),
+        currency=currency(),
+    )
+
+
+def letterhead() -> "Letterhead":
+    """How the mails and pages of this door begin."""
+    from finops.usecases.digest import Letterhead
+
+    return Letterhead(
+        subject=settings.text("MAIL_SUBJECT"),
+        text=settings.text("MAIL_TEXT"),
+        logo=settings.text("MAIL_LOGO") or None,
+        app_url=settings.text("APP_URL") or None,
+    )
+
+
+def report_press() -> "ReportPress":
+    from finops.usecases.send_cost_reports import ReportPress
+
+    return ReportPress(report_sources(), pictures(), kept_reports(), ledger(), letterhead())
+
+
+# Alerts -------------------------------------------------------------------------------------------
+
+
+@cache
+def alerts() -> "Alerts":
+    from finops.adapters.alerts import DynamoAlerts
+
+    return DynamoAlerts(records(), settings.text("ALERTS_TABLE"))
+
+
+@cache
+def dispatches() -> "Dispatches":
+    from finops.adapters.alerts import DynamoDispatches
+
+    return DynamoDispatches(client("dynamodb"), settings.text("ALERTS_TABLE"))
+
+
+@cache
+def webhooks() -> "Webhooks":
+    """The chat rooms that the deployment names, by the secrets that hold their addresses."""
+    from finops.adapters.webhooks import SecretWebhooks, known_webhooks
+
+    said: dict[str, str] = json.loads(settings.text("WEBHOOKS") or "{}")
+    return SecretWebhooks(client("secretsmanager"), known_webhooks(said))
+
+
+@cache
+def daily_spend() -> "DailySpend":
+    from finops.usecases.daily_spend import RunDailySpend
+
+    return RunDailySpend(shelf(), currency())
+
+
+def watch_sources() -> "WatchSources":
+    """What is watched."""
+    from finops.usecases.alert_crossings import WatchSources
+
+    return WatchSources(
+        planning=planning(),
+        spend=daily_spend(),
+        bills=bills(),
+        allocations=allocations(),
+        treasury=treasury(),
+        closes=closes(),
+        first_month=first_month(),
+        currency=currency(),
+    )
+
+
+def outlets() -> "Outlets":
+    """The ways that alerts go out by."""
+    from finops.usecases.watch_spend import Outlets
+
+    return Outlets(people(), charts(), dispatches(), mails(), webhooks(), letterhead())
+
+
+# Tags ---------------------------------------------------------------------------------------------
+
+
+def tag_desk() -> "TagDesk":
+    from finops.usecases.tag_reports import TagDesk
+
+    return TagDesk(stock(), inventory(), cost_basis())
+
+
+def logo() -> str | None:
+    """What the pages of this door begin with."""
+    return settings.text("MAIL_LOGO") or None
+
+
+def tagging_regions() -> tuple[str, ...]:
+    """The regions that the tagging API is asked for."""
+    return settings.words("TAGGING_REGIONS")
+
+
+def tagged_resources() -> "TaggedResources":
+    from finops.adapters.resource_groups_tagging import ResourceGroupsTagging
+
+    return ResourceGroupsTagging(
+        lambda region: _made("resourcegroupstaggingapi", region_name=region)
     )

@@ -47,6 +47,7 @@ TRANSFERS = 16
 TRIES = 5
 CHARGES = "/charges.parquet"
 NONE = "(none)"
+SPREAD = "spread-"  # begins the names of what goes in proportion to spend
 SUMS = ("days", "owners", "spend", "cards", "allotments")  # what parts add up to, in the index
 
 
@@ -362,7 +363,7 @@ def spread_classes(item: Item, *, ledger: Ledger, limits: engine.Limits) -> int:
             made = allocating.spread(
                 connection, allocating.Waiting(*files), spends, folder / "made"
             )
-        spread = _put(item, made, "spread-", ledger, pool)
+        spread = _put(item, made, SPREAD, ledger, pool)
     ledger.put_json(_scratch(item.run_id, f"spread/{item.shard}.json"), spread)
     return made.rows
 

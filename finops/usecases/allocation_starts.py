@@ -36,7 +36,7 @@ def start_allocations(
     # Closed months grow ever more, and hardly one of them changes: they are read at once.
     known = {(one.billing_account_id, one.billing_period): one for one in allocations.all()}
     started: list[tuple[str, str]] = []
-    for bill in _every_bill(bills):
+    for bill in every_bill(bills):
         of = (bill.billing_account_id, bill.billing_period)
         is_closed = book.is_closed(bill.billing_period)
         current = known.get(of) if is_closed else allocations.find(*of)
@@ -51,11 +51,11 @@ def start_allocations(
 def open_bills(bills: Bills, open_from: date) -> Iterator[Bill]:
     """The bills of open months, newest month first."""
     first = BillingPeriod.of(open_from)
-    return (bill for bill in _every_bill(bills) if BillingPeriod(bill.billing_period) >= first)
+    return (bill for bill in every_bill(bills) if BillingPeriod(bill.billing_period) >= first)
 
 
-def _every_bill(bills: Bills) -> Iterator[Bill]:
-    """Newest month first."""
+def every_bill(bills: Bills) -> Iterator[Bill]:
+    """All of them, newest month first."""
     cursor: str | None = None
     while True:
         page = bills.all(PAGE, cursor)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
+from finops.domain.alerts import OF_CREDITS
 from finops.domain.audit import AuditRecord, Finding, findings, kept_time
 from finops.domain.authorization import Action, Reach, must, must_reach
 from finops.domain.elements import ENTERPRISE, covers
@@ -17,6 +18,7 @@ from finops.domain.spend_cards import CardKey, SpendCard
 from finops.domain.values import Entity, Frozen
 from finops.usecases.ports import (
     Accounts,
+    Alerts,
     Audit,
     Budgets,
     Charts,
@@ -27,6 +29,8 @@ from finops.usecases.ports import (
     People,
     Policies,
     RulesHeads,
+    SavingsKept,
+    SavingsSnapshots,
     SettingsKept,
     Shares,
     SpendCards,
@@ -39,6 +43,7 @@ LARGEST_PAGE = 250  # records: what stays below the size of an answer that API G
 ORGANIZATION = "organization"  # what the one look at it is known by
 DISCOUNTS = "discounts"  # what the one price book is known by
 CHAINS = 100  # verified for one answer
+ALERT_MONTHS = 6
 LOADS = 1_000
 YEARS_AROUND = 5
 MOST_AT_ONCE = 5_000  # records of one moment
@@ -51,6 +56,7 @@ KEPT = frozenset(
         *("person", "chart", "chart-load", "budget", "gate", "account", "account-check"),
         *("shares", "class-policies", "claim-rules", "claims", "workload"),
         *("credit", "price-book", "spend-card", "month-close", "delegation", "settings"),
+        *("saving", "savings-day", "alert"),
     }
 )
 USUAL = timedelta(days=92)  # how far back a trail goes where nobody says
@@ -108,6 +114,9 @@ class Books(NamedTuple):
     closes: Closes
     delegations: Delegations
     settings: SettingsKept
+    alerts: Alerts
+    savings: SavingsKept
+    savings_days: SavingsSnapshots
 
 
 def trail(query: TrailQuery, limit: int, cursor: str | None, *, by: Person, audit: Audit) -> Page:
@@ -325,6 +334,10 @@ def _with_state(books: Books, today: date) -> list[str]:
     found += [f"delegation#{id_}" for id_ in sorted(books.delegations.all())]
     if books.settings.find(ALL_SETTINGS) is not None:
         found.append(f"settings#{ALL_SETTINGS}")
+    for book in [*_newest_months(today), OF_CREDITS]:
+        found += [f"alert#{id_}" for id_ in sorted(books.alerts.of(book))]
+    found += [f"saving#{saving_id}" for saving_id in sorted(books.savings.all())]
+    found += [f"savings-day#{day}" for day in sorted(books.savings_days.all())]
     years = [head.year for head in books.charts.heads()]
     for year in years:
         found.append(f"chart#{year}")
@@ -384,8 +397,31 @@ def _state(entity: str, books: Books) -> Entity | None:
             return books.delegations.find(name)
         case "settings":
             return books.settings.find(name)
+        case "alert":
+            return books.alerts.find(name)
+        case "saving":
+            return books.savings.find(name)
+        case "savings-day":
+            return _savings_day(name, books.savings_days)
         case _:
             return None
+
+
+def _newest_months(today: date) -> list[str]:
+    """The months whose alerts are looked at by their state; older ones by their records."""
+    found = [BillingPeriod.of(today)]
+    while len(found) < ALERT_MONTHS:
+        found.append(found[-1].before)
+    return [str(month) for month in found]
+
+
+def _savings_day(name: str, days: SavingsSnapshots) -> Entity | None:
+    """What is known by `<payer> <day>`."""
+    payer, _, day = name.rpartition(" ")
+    try:
+        return days.find(payer, date.fromisoformat(day))
+    except ValueError:
+        return None
 
 
 # Cursors ------------------------------------------------------------------------------------------

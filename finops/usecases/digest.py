@@ -12,6 +12,7 @@ from finops.domain.card_tasks import CardStep
 from finops.domain.charts import Chart
 from finops.domain.money import from_ticks
 from finops.domain.people import Person
+from finops.domain.saving_tasks import SavingStep, SavingTask
 from finops.domain.tasks import Task, TaskKind
 from finops.domain.values import Frozen
 from finops.usecases.card_tasks import OwedCard
@@ -24,7 +25,7 @@ PAPER = (
     "max-width:640px;margin:0 auto;padding:24px"
 )
 SHOWN = 10  # tasks of each kind named in a mail
-Kind = TaskKind | Need | AllocationStep | CardStep
+Kind = TaskKind | Need | AllocationStep | CardStep | SavingStep
 WORDS: Mapping[Kind, tuple[str, str]] = {
     CardStep.ACCEPT_CARD: ("Accept or dispute spend cards", "What a product cost in a week"),
     CardStep.ANSWER_REJECTION: ("Answer rejected cards", "Accept them again, or dispute them"),
@@ -46,6 +47,8 @@ WORDS: Mapping[Kind, tuple[str, str]] = {
     AllocationStep.MAP_ACCOUNT: ("Say who pays for accounts", "They have no split in force"),
     AllocationStep.RENEW_SHARES: ("Renew who pays for accounts", "Their splits end with the year"),
     AllocationStep.MAP_CREDIT: ("Say whose credits are", "They were found on a bill"),
+    SavingStep.IMPLEMENT_SAVING: ("Implement savings", "Approved, and waiting to be done"),
+    SavingStep.DECIDE_SAVINGS: ("Approve or ignore savings", "AWS recommends them; the large ones"),
 }
 
 
@@ -107,7 +110,7 @@ def _about(task: Owed) -> str:
     match task:
         case AccountTask():
             return task.account_id
-        case AllocationTask():
+        case AllocationTask() | SavingTask():
             return task.about
         case OwedCard():
             return f"{task.card.product_id} {task.card.start}"
@@ -118,6 +121,10 @@ def _about(task: Owed) -> str:
 def _line(task: Owed, charts: Mapping[int, Chart]) -> str:
     if isinstance(task, OwedCard):
         return card_line(task, charts)
+    if isinstance(task, SavingTask):
+        saves = f"saves {amount(task.amount, task.currency)} a month"
+        named = ", ".join(told for told in (task.name, task.account_id) if told)
+        return f"{named} ({saves}, since {task.since:%Y-%m-%d})"
     if not isinstance(task, Task):
         named = ", ".join(told for told in (task.name, task.account_id) if told)
         what = f"{task.kind}, " if isinstance(task, AccountTask) else ""

@@ -349,7 +349,7 @@ def _given(asked: Asked, run: Run, account: str | None, day: date, shelf: Shelf)
     if not parts:
         return
     snapshot = shelf.rules(run, account)
-    rules, products = snapshot.rules, snapshot.products
+    rules, products = snapshot.rules.as_meant, snapshot.products
     taken: defaultdict[tuple[Group, Owner | None], list[Charge]] = defaultdict(list)
     groups = {part.group for part in parts}
     for charge in shelf.charges(run, account, day):

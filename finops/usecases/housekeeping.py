@@ -8,8 +8,17 @@ from finops.domain.bills import Bill
 from finops.domain.deliveries import PATIENCE, parse_manifest, place_of
 from finops.domain.errors import NotFoundError, RefusedError
 from finops.domain.loads import UNDER_WAY, Load, LoadStatus
-from finops.domain.places import allocation, generation
-from finops.usecases.ports import Allocations, Bills, Deliveries, Ledger, Loads, Page, Runs
+from finops.domain.places import allocation, cube, generation
+from finops.usecases.ports import (
+    Allocations,
+    Bills,
+    CubeHeads,
+    Deliveries,
+    Ledger,
+    Loads,
+    Page,
+    Runs,
+)
 
 TOTALS_KEPT = timedelta(days=2)
 TURNS = 28  # days in which every bill is looked at, however quiet it is
@@ -99,6 +108,22 @@ def expire_allocations(
     return deleted
 
 
+def expire_cubes(
+    *, now: datetime, keep: timedelta, bills: Bills, heads: CubeHeads, ledger: Ledger
+) -> int:
+    """Delete the spend cubes that no reader sees any more; what is younger than *keep* stays.
+
+    What is deleted can be cut again, from the run and the tags that it was of.
+    """
+    deleted = 0
+    for bill in _bills(bills):
+        current = heads.find(*_of(bill))
+        changed_at = max(bill.published_at, current.made_at) if current else bill.published_at
+        if _is_due(bill, changed_at, now):
+            deleted += _expire_cubes(_of(bill), before=now - keep, heads=heads, ledger=ledger)
+    return deleted
+
+
 def _is_due(bill: Bill, changed_at: datetime, now: datetime) -> bool:
     """Every day while something has changed lately; then on the bill's day of four weeks."""
     turn = crc32(" ".join(_of(bill)).encode()) % TURNS
@@ -159,6 +184,24 @@ def _expire_run(
     deleted = ledger.delete([index])
     rest = list(ledger.keys(f"{root}/"))
     return deleted if index in rest else deleted + ledger.delete(rest)
+
+
+def _expire_cubes(
+    of: tuple[str, str], *, before: datetime, heads: CubeHeads, ledger: Ledger
+) -> int:
+    month = cube(*of, "", "").removesuffix("/tags=")
+    made: dict[str, list[tuple[str, datetime]]] = {}
+    for key, at in ledger.written(month):
+        made.setdefault(key.rpartition("/")[0], []).append((key, at))
+    # Read after the files: whoever cuts a cube anew has written all of them by the time it is seen.
+    head = heads.find(*of)
+    seen = cube(*of, head.run_id, head.tags) if head else None
+    return ledger.delete(
+        key
+        for place, keys in made.items()
+        if place != seen and all(at < before for _, at in keys)
+        for key, _ in keys
+    )
 
 
 def _expire(

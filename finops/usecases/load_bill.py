@@ -12,7 +12,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +32,7 @@ from finops.domain.loads import (
     UNDER_WAY,
     BillSummary,
     ControlTotal,
+    DeliveryKind,
     Load,
     LoadedBill,
     LoadedFile,
@@ -55,6 +56,7 @@ class Found(Frozen):
     status: str
     load_id: str | None = None
     reason: str = ""
+    kind: DeliveryKind = DeliveryKind.BILL
     next_attempt: int = 0
     wait_seconds: int = 0
 
@@ -110,6 +112,7 @@ def find_delivery(
         status="Ready" if status is LoadStatus.REDUCING else status,
         load_id=load.load_id,
         reason=verdict.reason or "",
+        kind=manifest.kind,
         next_attempt=attempt + 1,
         wait_seconds=int(wait.total_seconds()),
     )
@@ -146,11 +149,20 @@ def _arrived(manifest: Manifest, arrival: Arrival, seen: Mapping[str, FileSeen |
         payer=arrival.payer,
         account=manifest.account,
         billing_period=manifest.billing_period,
+        kind=manifest.kind,
+        day=_day(manifest, arrival),
         files=tuple(
             LoadedFile(key=key, etag=file.etag, version_id=file.version_id, size=file.size)
             for key, file in files.items()
         ),
     )
+
+
+def _day(manifest: Manifest, arrival: Arrival) -> date | None:
+    """The day that recommendations are of: their partition's, else the one they were made on."""
+    if manifest.kind is DeliveryKind.BILL:
+        return None
+    return manifest.day or delivered_at(manifest, arrival.modified_at).date()
 
 
 def _record(loads: Loads, load: Load, status: LoadStatus) -> None:

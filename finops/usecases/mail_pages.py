@@ -15,7 +15,7 @@ SHORT = 12  # letters that are never parted
 
 
 class Block(NamedTuple):
-    """A part of a mail. Of *rows*, so many are shown and the others counted.
+    """A part of a mail. Of *rows*, so many are *shown* and the others counted.
 
     *right* are the columns of amounts. The image of that name stands above the table, and *about*
     is what it shows, for who does not see it.
@@ -28,6 +28,7 @@ class Block(NamedTuple):
     right: Sequence[int] = ()
     image: str | None = None
     image_about: str = ""
+    shown: int = SHOWN
 
 
 def page(
@@ -92,14 +93,14 @@ def _table(block: Block) -> Iterator[str]:
             for number, name in enumerate(block.header)
         )
         yield f"<tr>{''.join(cells)}</tr>"
-    for row in block.rows[:SHOWN]:
+    for row in block.rows[: block.shown]:
         told = (
             f'<td style="{_style(number, block, cell)}">{html.escape(cell)}</td>'
             for number, cell in enumerate(row)
         )
         yield f"<tr>{''.join(told)}</tr>"
     yield "</table>"
-    if (more := len(block.rows) - SHOWN) > 0:
+    if (more := len(block.rows) - block.shown) > 0:
         yield f'<p style="color:#595959;margin:4px 0">… and {more} more</p>'
 
 
@@ -128,7 +129,8 @@ def _plain(text: str, blocks: Iterable[Block], letterhead: Letterhead) -> Iterat
 
 
 def _lines(block: Block) -> Iterator[str]:
-    shown = [block.header, *block.rows[:SHOWN]] if block.header else list(block.rows[:SHOWN])
+    rows = block.rows[: block.shown]
+    shown = [block.header, *rows] if block.header else list(rows)
     cells = [[" ".join(cell.split()) for cell in row] for row in shown]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
@@ -137,5 +139,5 @@ def _lines(block: Block) -> Iterator[str]:
             for number, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         yield f"  {'  '.join(placed)}".rstrip()
-    if (more := len(block.rows) - SHOWN) > 0:
+    if (more := len(block.rows) - block.shown) > 0:
         yield f"  … and {more} more"

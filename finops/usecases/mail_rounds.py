@@ -3,14 +3,24 @@
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Protocol, TypeVar
 
-from finops.domain.people import Person
 from finops.domain.values import Frozen
 from finops.usecases.ports import Mail, Mails, Receipts
 
 AT_ONCE = 8  # mails: more than the sender's rate would only wait
 # How long it is known who had a mail of a day, of a week.
 KEPT_A_DAY, KEPT_A_WEEK = timedelta(days=2), timedelta(days=10)
+
+
+class Addressee(Protocol):
+    """Somebody who gets mail: a person, or somebody who is only named."""
+
+    @property
+    def email(self) -> str: ...
+
+
+Reader = TypeVar("Reader", bound=Addressee)
 
 
 class Sent(Frozen):
@@ -22,9 +32,9 @@ class Sent(Frozen):
 
 
 def sent_to_each(
-    people: Iterable[Person],
-    key: Callable[[Person], str],
-    write: Callable[[Person], Mail],
+    people: Iterable[Reader],
+    key: Callable[[Reader], str],
+    write: Callable[[Reader], Mail],
     *,
     mails: Mails,
     receipts: Receipts,
@@ -37,7 +47,7 @@ def sent_to_each(
     its key back for the next try, and keeps nobody else from theirs.
     """
 
-    def became(person: Person) -> tuple[str, str | None]:
+    def became(person: Reader) -> tuple[str, str | None]:
         if not receipts.take(key(person), kept):
             return "Before", None
         try:

@@ -15,6 +15,7 @@ from finops.domain.figures import NOTHING, Line
 from finops.domain.gates import Gate
 from finops.domain.money import text
 from finops.domain.people import Person
+from finops.domain.saving_tasks import SavingTask
 from finops.domain.tasks import MissingOwner, Task
 from finops.usecases.card_tasks import OwedCard
 
@@ -49,7 +50,7 @@ PERSON_COLUMNS = (
 NAMED_COLUMNS = ("element", "name", "level", "label")
 TASK_COLUMNS = (
     *("kind", "year", *NAMED_COLUMNS, "owed_by", "is_escalated", "since"),
-    *("account_id", "notice", "credit_id"),
+    *("account_id", "notice", "credit_id", "saving_id", "savings"),
     *("start", "end", "currency", "amount", "pace", "due", "acting_for"),
 )
 MISSING_COLUMNS = ("year", *NAMED_COLUMNS, "goes_to", "tasks")
@@ -417,7 +418,7 @@ def plan_table(found: "Plan") -> tuple[list[str], list[list[Any]]]:
 
 
 def task(one: "Owed", charts: Mapping[int, Chart]) -> dict[str, Any]:
-    """What somebody owes: a step on an element of a year, on an account, a credit, or a spend card."""
+    """What somebody owes: a step on an element of a year, an account, a credit, a card, or savings."""
     nothing = dict.fromkeys(TASK_COLUMNS)
     if isinstance(one, OwedCard):
         card = one.card
@@ -455,6 +456,15 @@ def task(one: "Owed", charts: Mapping[int, Chart]) -> dict[str, Any]:
     }
     if isinstance(one, AccountTask):
         return told | {"kind": one.need.value, "notice": one.kind.value}
+    if isinstance(one, SavingTask):
+        return told | {
+            "kind": one.kind.value,
+            "label": "Saving",
+            "saving_id": one.saving_id,
+            "savings": one.number,
+            "currency": one.currency,
+            "amount": text(one.amount),
+        }
     if one.credit_id is not None:
         told |= {"label": "Credit", "credit_id": one.credit_id}
     return told | {"kind": one.kind.value}

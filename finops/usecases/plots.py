@@ -49,6 +49,7 @@ STATUSES: Mapping[str, _Look] = {
     "Unallocated": _Look("#969696", INK, "dense"),
 }
 _USUAL = _Look("#bdbdbd", INK)
+BAND = _Look("#cfe3f1", INK)
 LINES: Sequence[tuple[str, str]] = (("#0072b2", ""), ("#1a1a1a", "7 4"), ("#d55e00", "2 3"))
 
 
@@ -82,6 +83,37 @@ class Line(NamedTuple):
 
     name: str
     values: Sequence[int | None]
+
+
+class Ahead(NamedTuple):
+    """What a month is expected to come to, in ticks, and the interval around it."""
+
+    expected: int
+    low: int
+    high: int
+
+
+class Pair(NamedTuple):
+    """An amount, and what it was before, in ticks; None: that is not known."""
+
+    name: str
+    amount: int
+    before: int | None
+
+
+class Words(NamedTuple):
+    """What the two amounts of a pair are."""
+
+    now: str
+    before: str
+
+
+class SpanBar(NamedTuple):
+    """A span of a history: what it came to in ticks, None where nothing of it is known."""
+
+    label: str
+    amount: int | None
+    is_part: bool
 
 
 # The plots ----------------------------------------------------------------------------------------
@@ -210,6 +242,7 @@ def trend(labels: Sequence[str], lines: Sequence[Line], *, title: str, currency:
     for place in range(0, len(labels), every):
         plot.text(left + place * step, top + height + 16, labels[place], size=11, anchor="middle")
     ends: list[float] = []
+    names: list[tuple[float, float, str, str]] = []
     for number, line in enumerate(lines):
         colour, dashes = LINES[number % len(LINES)]
         known = [(p, v) for p, v in enumerate(line.values) if v is not None]
@@ -230,11 +263,122 @@ def trend(labels: Sequence[str], lines: Sequence[Line], *, title: str, currency:
         while any(abs(y - other) < 13 for other in ends):
             y += 13
         ends.append(y)
-        name = plot.text(x + 8, y + 4, _cut(line.name, right - 10), size=12, fill=colour)
+        names.append((x + 8, y + 4, _cut(line.name, right - 10), colour))
+    for x, y, said, colour in names:
+        name = plot.text(x, y, said, size=12, fill=colour)
         # Readable where another line runs through it.
         name.attrib.update({"stroke": PAPER, "stroke-width": "4", "paint-order": "stroke"})
         name.set("font-weight", "bold")
     if not ends:
+        plot.empty(top + height / 2)
+    return plot.svg()
+
+
+def outlook(
+    labels: Sequence[str],
+    spent: Sequence[int],
+    ahead: Ahead,
+    *,
+    title: str,
+    currency: str | None,
+    schedule: int | None = None,
+) -> str:
+    """The days of a month: spend to date, and the interval that the month's end is expected in.
+
+    *spent* is of its first days; *schedule*, of the whole month, is a line that grows evenly.
+    """
+    top, height, left, right = 74, 260, 72, 160
+    plot = _Plot(title, top + height + 34, currency)
+    (known, _), (plan, dashes) = LINES[0], LINES[1]
+    entries = [("spend to date", _Look(known, "#ffffff")), ("expected, four times of five", BAND)]
+    plot.legend(entries, 46, line=None if schedule is None else "schedule")
+    ends = [spent[-1], ahead.low, ahead.high, *([] if schedule is None else [schedule])]
+    scale = plot.axis([*spent, *ends], left, top, height, right=right)
+    step = (WIDTH - left - right) / max(len(labels) - 1, 1)
+    for place in range(0, len(labels), max(1, ceil(len(labels) * 46 / (WIDTH - left - right)))):
+        plot.text(left + place * step, top + height + 16, labels[place], size=11, anchor="middle")
+    start = (left + (len(spent) - 1) * step, scale(spent[-1]))
+    end = left + (len(labels) - 1) * step
+    corners = [start, (end, scale(ahead.high)), (end, scale(ahead.low))]
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
+    plot.add("polygon", points=points, fill=BAND.fill, stroke="none")
+    if schedule is not None:
+        first = _place(x1=left, y1=scale(schedule // len(labels)))
+        line = plot.add("line", **first, **_place(x2=end, y2=scale(schedule)), stroke=plan)
+        line.attrib.update({"stroke-width": "1.6", "stroke-dasharray": dashes})
+    way = _place(x1=start[0], y1=start[1], x2=end, y2=scale(ahead.expected))
+    plot.add("line", **way, stroke=known).attrib.update(
+        {"stroke-width": "2.2", "stroke-dasharray": "2 3"}
+    )
+    path = " ".join(f"{left + n * step:.1f},{scale(ticks):.1f}" for n, ticks in enumerate(spent))
+    plot.add("polyline", points=path, fill="none", stroke=known).set("stroke-width", "2.2")
+    for n, ticks in enumerate(spent):
+        dot = plot.mark("circle", f"{labels[n]} spend to date", ticks)
+        dot.attrib.update(_place(cx=left + n * step, cy=scale(ticks), r=2.2) | {"fill": known})
+    named = [("high", ahead.high), ("expected", ahead.expected), ("low", ahead.low)]
+    named += [] if schedule is None else [("schedule", schedule)]
+    taken: list[float] = []
+    for word, ticks in sorted(named, key=lambda one: -one[1]):
+        dot = plot.mark("circle", word, ticks)
+        dot.attrib.update(_place(cx=end, cy=scale(ticks), r=2.6) | {"fill": INK})
+        y = scale(ticks) + 4
+        while any(abs(y - other) < 14 for other in taken):
+            y += 14
+        taken.append(y)
+        plot.text(end + 8, y, _cut(f"{word} {_short(ticks)}", right - 12), size=12)
+    return plot.svg()
+
+
+def compared(pairs: Sequence[Pair], *, title: str, currency: str | None, words: Words) -> str:
+    """For each name a bar of its amount, and a thinner one below of what it was before."""
+    top, each, left = 82, 40, 190
+    plot = _Plot(title, top + each * max(len(pairs), 1) + 12, currency)
+    now, was = _Look(LINES[0][0], "#ffffff"), _Look("#d9d9d9", INK, "lines")
+    plot.legend([(words.now, now), (words.before, was)], 46)
+    values = [v for one in pairs for v in (one.amount, one.before) if v is not None]
+    most = max([0, *values])
+    room = WIDTH - left - 130
+    for number, one in enumerate(pairs):
+        y = top + number * each
+        plot.text(left - 8, y + 17, _cut(one.name, left - 12), anchor="end")
+        width = room * max(one.amount, 0) / most if most else 0.0
+        plot.bar(f"{one.name} {words.now}", one.amount, left, y + 20, width, y + 4, now)
+        plot.text(left + width + 6, y + 17, _short(one.amount), size=12)
+        if one.before is not None:
+            width = room * max(one.before, 0) / most if most else 0.0
+            plot.bar(f"{one.name} {words.before}", one.before, left, y + 30, width, y + 22, was)
+    if not pairs:
+        plot.empty(top + 16)
+    return plot.svg()
+
+
+def spans(bars: Sequence[SpanBar], *, title: str, currency: str | None) -> str:
+    """Spend of spans as bars; what is incomplete is striped, and a gap says that it is one."""
+    top, height, left = 72, 260, 72
+    plot = _Plot(title, top + height + 34, currency)
+    whole, part = _Look("#5b9bd5", INK), _Look("#c6dbef", INK, "lines")
+    plot.legend([("spend", whole), ("spend of a part", part)], 46)
+    scale = plot.axis([bar.amount for bar in bars if bar.amount is not None], left, top, height)
+    step = (WIDTH - left) / max(len(bars), 1)
+    every = max(1, ceil(62 / step))
+    for place, bar in enumerate(bars):
+        x = left + place * step
+        if place % every == 0:
+            plot.text(x + step / 2, top + height + 16, bar.label, size=11, anchor="middle")
+        if bar.amount is None:
+            plot.text(x + step / 2, scale(0) - 6, "gap", size=11, anchor="middle", fill=FAINT)
+            continue
+        word = "spend of a part" if bar.is_part else "spend"
+        plot.bar(
+            f"{bar.label} {word}",
+            bar.amount,
+            x + step * 0.18,
+            scale(0),
+            step * 0.64,
+            scale(bar.amount),
+            part if bar.is_part else whole,
+        )
+    if not bars:
         plot.empty(top + height / 2)
     return plot.svg()
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from finops.domain.accounts import Account, AccountCheck, Listing
+from finops.domain.alerts import Alert
 from finops.domain.allocation_runs import Allocation, Days
 from finops.domain.allocations import Rules
 from finops.domain.audit import Act, AuditRecord, Deed, Receipt
+from finops.domain.aws_budgets import Found, Watch
 from finops.domain.bills import Bill
 from finops.domain.budgets import Budget
 from finops.domain.chart_loads import ChartHead, ChartLoad
@@ -19,6 +21,7 @@ from finops.domain.claim_rules import ClaimRules
 from finops.domain.claims import AccountClaims
 from finops.domain.class_policies import ClassPolicies
 from finops.domain.close_figures import Allotments, InvoiceSum
+from finops.domain.cost_reports import ReportHead, ReportSpan
 from finops.domain.credits import Credit
 from finops.domain.delegations import Delegation
 from finops.domain.deliveries import FileSeen
@@ -28,9 +31,13 @@ from finops.domain.loads import Load, LoadedFile
 from finops.domain.month_closes import MonthClose
 from finops.domain.organisation_settings import OrganisationSettings
 from finops.domain.people import Person
+from finops.domain.periods import BillingPeriod
+from finops.domain.realised_savings import RealisedHead, RealisedSavings
 from finops.domain.rule_documents import RulesHead
+from finops.domain.savings import Recommendation, Saving, Snapshot, SnapshotDay, Via
 from finops.domain.shares import AccountShares
 from finops.domain.spend_cards import CardKey, CardSummary, Spend, SpendCard
+from finops.domain.spend_cubes import CubeHead, CubeQuery
 from finops.domain.workloads import Workload
 
 
@@ -498,6 +505,23 @@ class Rulebook(Protocol):
         ...
 
 
+class AwsBudgets(Protocol):
+    """The budgets that AWS watches in the accounts of payers; of these only ours."""
+
+    def found(self, payer: str, *, with_addresses: bool) -> Sequence[Found]:
+        """Ours, to the last page; who is warned only *with_addresses*."""
+        ...
+
+    def create(self, wanted: Watch, month: BillingPeriod) -> None:
+        """A budget from *month* on; nothing where somebody else was faster."""
+        ...
+
+    def change(self, found: Found, wanted: Watch, month: BillingPeriod) -> None: ...
+    def delete(self, payer: str, name: str) -> None:
+        """Nothing where it is gone already."""
+        ...
+
+
 class Workloads(Protocol):
     """What runs for products in accounts, by workload."""
 
@@ -804,4 +828,212 @@ class SettingsKept(Protocol):
     def find(self, settings_id: str) -> OrganisationSettings | None: ...
     def save(self, saves: Sequence[Save], act: Act) -> list[OrganisationSettings]:
         """ConflictError with `current`."""
+        ...
+
+
+class CubeAnswer(NamedTuple):
+    """Sums of some months: for each row what it has of the dimensions, and ticks.
+
+    They are of the cubes that *heads* name, of one look. *missing* says in words what of the months
+    is in no cube; without any, and without a condition, the rows are what the bills come to.
+    """
+
+    rows: Sequence[tuple[tuple[Any, ...], int]]
+    heads: Sequence[CubeHead]
+    missing: tuple[str, ...] = ()
+
+
+class SpendCubes(Protocol):
+    """What months cost, by anything that the bill says and by owner (`finops.domain.spend_cubes`)."""
+
+    def ask(self, query: CubeQuery) -> CubeAnswer:
+        """In order of the dimensions; InvalidError for a tag that no cube of the months knows."""
+        ...
+
+    def heads(self, months: Sequence[str]) -> Sequence[CubeHead]:
+        """The cubes that readers see of some months, by month and payer."""
+        ...
+
+
+class CubeHeads(Protocol):
+    """Which cube readers see of each bill."""
+
+    def find(self, payer: str, period: str) -> CubeHead | None: ...
+    def in_period(self, period: str) -> Sequence[CubeHead]: ...
+    def publish(self, head: CubeHead) -> None:
+        """Over the version it was made from; else ConflictError."""
+        ...
+
+
+class Webhooks(Protocol):
+    """The addresses of chat rooms that the deployment knows, by name."""
+
+    def names(self) -> Mapping[str, str]:
+        """What kind of room each of them is: `Slack` or `Teams`."""
+        ...
+
+    def post(self, name: str, message: Mapping[str, Any]) -> None:
+        """Raises FinOpsError, without the address, where it does not arrive."""
+        ...
+
+
+class Alerts(Protocol):
+    """All alerts: a book for each month that they are about, and one for those of credits."""
+
+    def find(self, alert_id: str) -> Alert | None: ...
+    def of(self, book: str) -> Mapping[str, Alert]:
+        """Those of a book, by id; at most a moment behind what was saved elsewhere."""
+        ...
+
+    def save(self, saves: Sequence[Save], act: Act) -> list[Alert]:
+        """Each with its next version, all in one step; ConflictError with `current`."""
+        ...
+
+
+class Dispatches(Protocol):
+    """Which messages went out: each is taken before it is sent, and is known to be sent after that."""
+
+    def sent(self, alert_id: str) -> Collection[str]:
+        """The targets that the messages about an alert have reached."""
+        ...
+
+    def take(self, alert_id: str, target: str, at: datetime, lease: timedelta) -> bool:
+        """Whether the message is now the caller's to send: it was not sent, and nobody else took it
+        within the *lease*. Who was killed meanwhile has lost it then."""
+        ...
+
+    def done(self, alert_id: str, target: str, at: datetime) -> None: ...
+    def release(self, alert_id: str, target: str) -> None:
+        """Give back what was taken and could not be sent."""
+        ...
+
+
+class DailySpend(Protocol):
+    """What is paid by day in the currency of plans, as the bills in force are allocated; in ticks.
+
+    What a bill has of other months counts on its month's first or last day. A day that is not there
+    cost nothing.
+    """
+
+    def products(self, months: Sequence[str]) -> Mapping[str, Mapping[date, int]]: ...
+    def services(
+        self, months: Sequence[str], products: Collection[str]
+    ) -> Mapping[tuple[str, str | None], Mapping[date, int]]:
+        """The same of some products, by product and service."""
+        ...
+
+    def unowned(self, months: Sequence[str]) -> Mapping[str, Mapping[date, int]]:
+        """What nobody owns of accounts, in the last of the months and before."""
+        ...
+
+    def first_day(self, months: Sequence[str]) -> date | None:
+        """The first day that is known of; None where no bill of the months is allocated."""
+        ...
+
+
+class KeptReports(Protocol):
+    """The bucket of reports as they were made: HTML and JSON side by side, under one key."""
+
+    def put(self, key: str, content: bytes, content_type: str) -> None: ...
+    def read(self, key: str) -> bytes:
+        """NotFoundError where there is no such object."""
+        ...
+
+    def keys(self, prefix: str) -> Iterator[str]: ...
+
+
+class ReportHeads(Protocol):
+    """Which cost reports are kept, by the span that they are about."""
+
+    def put(self, head: ReportHead) -> None: ...
+    def find(self, report_id: str) -> ReportHead | None: ...
+    def of_span(self, span: ReportSpan) -> Sequence[ReportHead]:
+        """By scope, and what was made later after what was made before."""
+        ...
+
+
+class ReportRun(NamedTuple):
+    """An execution that makes and sends reports: *told* is what it came to, *cause* why it failed."""
+
+    status: str
+    told: Mapping[str, Any] | None = None
+    cause: str | None = None
+
+
+class ReportRuns(Protocol):
+    """The state machine that makes and sends cost reports."""
+
+    def start(self, run_id: str, span: ReportSpan, *, again: bool) -> None:
+        """Unless there is one of that id already."""
+        ...
+
+    def find(self, run_id: str) -> ReportRun | None: ...
+
+
+class SavingsKept(Protocol):
+    """What could be saved, a case for each resource."""
+
+    def find(self, saving_id: str) -> Saving | None: ...
+    def all(self) -> Mapping[str, Saving]:
+        """At most a moment behind."""
+        ...
+
+    def save(self, saves: Sequence[Save], act: Act) -> list[Saving]:
+        """All in one step (at most 45); ConflictError with `current`, where it is one."""
+        ...
+
+
+class SavingsSnapshots(Protocol):
+    """What was recommended, by payer and day, and the documents that say it in whole."""
+
+    def find(self, payer: str, day: date) -> SnapshotDay | None: ...
+    def all(self) -> Mapping[str, SnapshotDay]:
+        """At most a moment behind."""
+        ...
+
+    def save(self, saves: Sequence[Save], act: Act) -> list[SnapshotDay]:
+        """All in one step; ConflictError with `current`, where it is one."""
+        ...
+
+    def write(
+        self, payer: str, day: date, via: Via, stated: Iterable[Recommendation]
+    ) -> tuple[str, str, int]:
+        """The document, its checksum and the number in it; nobody sees it before a day names it."""
+        ...
+
+    def read(self, snapshot: Snapshot) -> Iterator[Recommendation]:
+        """Raises FinOpsError where the document is not what the snapshot says."""
+        ...
+
+
+class RealisedKept(Protocol):
+    """What savings have realised: documents, and which of them readers see."""
+
+    def find(self) -> RealisedHead | None: ...
+    def read(self, head: RealisedHead) -> RealisedSavings:
+        """Raises FinOpsError where the document is not what the head says."""
+        ...
+
+    def write(self, measured: RealisedSavings) -> str:
+        """The document, named by what it says; nobody sees it before a head names it."""
+        ...
+
+    def publish(self, head: RealisedHead) -> None:
+        """Over the version it was made from; else ConflictError."""
+        ...
+
+
+class Recommendations(Protocol):
+    """What AWS recommends to the accounts of a payer, asked now."""
+
+    def of_payer(self, payer: str) -> list[Recommendation]:
+        """To the last page; UnansweredError where AWS does not say, which is no word on any."""
+        ...
+
+
+class TaggedResources(Protocol):
+    """What AWS's tagging API knows of the resources of an account."""
+
+    def of_region(self, region: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """Each with its tags, by bare key; UnansweredError where the region does not answer."""
         ...

@@ -26,6 +26,7 @@ from finops.domain.rule_changes import (
     MapAccount,
     OrderClaimRules,
     ReleaseResources,
+    SetTagAliases,
     applied,
 )
 from finops.domain.rule_snapshots import Scene, Snapshot
@@ -45,6 +46,7 @@ NEEDED = {
     AddClaimRule: Action.SET_CLAIM_RULE,
     EndClaimRule: Action.SET_CLAIM_RULE,
     OrderClaimRules: Action.SET_CLAIM_RULE,
+    SetTagAliases: Action.CHANGE_SETTINGS,
 }
 
 

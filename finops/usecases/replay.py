@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from finops.domain.accounts import Account, AccountCheck
+from finops.domain.alerts import Alert
 from finops.domain.audit import AuditRecord
 from finops.domain.budgets import Budget
 from finops.domain.chart_loads import ChartLoad
@@ -17,6 +18,7 @@ from finops.domain.month_closes import MonthClose
 from finops.domain.organisation_settings import OrganisationSettings
 from finops.domain.people import Person
 from finops.domain.rule_documents import RulesHead
+from finops.domain.savings import Saving
 from finops.domain.shares import AccountShares
 from finops.domain.spend_cards import SpendCard
 from finops.domain.values import Entity
@@ -41,7 +43,9 @@ MODELS: Mapping[str, type[Entity]] = {
     "spend-card": SpendCard,
     "month-close": MonthClose,
     "delegation": Delegation,
+    "alert": Alert,
     "settings": OrganisationSettings,
+    "saving": Saving,
 }
 
 

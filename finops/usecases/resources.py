@@ -35,7 +35,16 @@ from finops.domain.rule_documents import RulesHead
 from finops.domain.shares import AccountShares
 from finops.domain.workloads import Workload
 from finops.usecases.memo import Memo, stamp
-from finops.usecases.ports import Bills, ClaimRuleBook, Claims, Ledger, Shares, Workloads
+from finops.usecases.organisation_settings import in_force
+from finops.usecases.ports import (
+    Bills,
+    ClaimRuleBook,
+    Claims,
+    Ledger,
+    SettingsKept,
+    Shares,
+    Workloads,
+)
 
 INVENTORY = "resources.parquet"
 DOWNLOADS = 32
@@ -76,6 +85,7 @@ class Stock(NamedTuple):
     claims: Claims
     claim_rules: ClaimRuleBook
     memo: Memo
+    settings: SettingsKept
 
 
 class Holding(NamedTuple):
@@ -134,27 +144,15 @@ def resources(
 
     A cursor is of one state of the bills: ConflictError where a newer delivery has come since.
     """
-    reach = must_reach(by, Action.SEE_RESOURCES)
-    period = _month(month, stock.bills)
-    if period is None:
+    view = look(month, query.accounts, by=by, today=today, stock=stock)
+    if view is None:
         return ResourcePage(None, (), (), (), None)
-    seen = None if reach is Reach.EVERYWHERE else _seen_by(by, period, today, stock)
-    bills: list[Bill] = []
-    asked: dict[Generation, list[str | None]] = {}
-    for bill in stock.bills.in_period(period):
-        known = _accounts(bill, stock)
-        visible = [account for account in known if seen is None or seen.opens(account)]
-        if visible or seen is None:
-            bills.append(bill)
-            named = [a for a in visible if not query.accounts or (a or NONE) in query.accounts]
-            asked[_generation(bill)] = named
+    period, bills, asked, sights = view
     state = _state(bills)
     after = _place(cursor, query.order, state)
-    for of, accounts in asked.items():
-        _take(of, accounts, stock)
-        if query.claimed is not None:
+    if query.claimed is not None:
+        for of in asked:
             _mark(of, today, stock)
-    sights = {of: seen.sight(its, stock) for of, its in asked.items()} if seen else None
     found = stock.inventory.search(asked, query, after=after, limit=limit + 1, sights=sights)
     page = _fitting(found.resources[:limit])
     more = len(page) < len(found.resources)
@@ -166,6 +164,52 @@ def resources(
         next_cursor=_cursor(page[-1][0], query.order, state) if more else None,
         number=found.number,
     )
+
+
+class View(NamedTuple):
+    """The bills of a month that somebody sees something of, and how much of their resources.
+
+    *asked* are accounts that have resources, whose inventories are at hand; no *sights*: all of them.
+    """
+
+    month: str
+    bills: list[Bill]
+    asked: Mapping[Generation, list[str | None]]
+    sights: Mapping[Generation, Sight] | None
+
+
+def look(
+    month: str | None,
+    accounts: Sequence[str] = (),
+    *,
+    by: Person,
+    today: date,
+    stock: Stock,
+    action: Action = Action.SEE_RESOURCES,
+) -> View | None:
+    """What somebody who may *action* sees of a month, or of the newest; of all *accounts* or of some.
+
+    None where there is no bill at all.
+    """
+    reach = must_reach(by, action)
+    period = _month(month, stock.bills)
+    if period is None:
+        return None
+    seen = None if reach is Reach.EVERYWHERE else _seen_by(by, period, today, stock)
+    bills: list[Bill] = []
+    asked: dict[Generation, list[str | None]] = {}
+    for bill in stock.bills.in_period(period):
+        known = _accounts(bill, stock)
+        visible = [account for account in known if seen is None or seen.opens(account)]
+        if visible or seen is None:
+            bills.append(bill)
+            asked[_generation(bill)] = [
+                one for one in visible if not accounts or (one or NONE) in accounts
+            ]
+    for of, its in asked.items():
+        _take(of, its, stock)
+    sights = {of: seen.sight(its, stock) for of, its in asked.items()} if seen else None
+    return View(period, bills, asked, sights)
 
 
 def _month(said: str | None, bills: Bills) -> str | None:
@@ -355,12 +399,16 @@ def _held(
         for account in {one.account_id for one in found}
         if account is not None and account in heads
     }
-    in_force = ClaimRules(rules=tuple(rule for rule in rules.rules if rule.covers(today)))
+    aliases = in_force(stock.settings).tags.aliases
+    rules_today = ClaimRules(rules=tuple(rule for rule in rules.rules if rule.covers(today)))
+    as_meant = rules_today.meant(aliases)
+    as_written = {rule.rule_id: rule for rule in rules_today.rules}
 
     def holding(one: BilledResource) -> Holding | None:
         known = claims.get(one.account_id) if one.account_id else None
         claim = _claim(known, one.resource_id, today) if known else None
-        rule = None if claim else in_force.first(_as_ruled(one), today)
+        rule = None if claim else as_meant.first(_as_ruled(one).meant(aliases), today)
+        rule = as_written[rule.rule_id] if rule else None
         held = claim or rule
         if held is None:
             return None

@@ -14,6 +14,7 @@ from finops.domain.chart_loads import ChartHead
 from finops.domain.charts import Chart
 from finops.domain.fiscal_years import FiscalYear
 from finops.domain.people import Holders, Person, Role, holders
+from finops.domain.saving_tasks import SavingTask, saving_tasks
 from finops.domain.tasks import (
     MissingOwner,
     Task,
@@ -32,20 +33,22 @@ from finops.usecases.ports import (
     Credits,
     Delegations,
     People,
+    SavingsKept,
     SettingsKept,
     Shares,
     SpendCards,
 )
 
 # A step on an element of a year, what an account needs, what is missing to say who pays, or a step on
-# a spend card.
-Owed = Task | AccountTask | AllocationTask | OwedCard
+# a spend card or on savings.
+Owed = Task | AccountTask | AllocationTask | OwedCard | SavingTask
 
 
 class Work:
     """All tasks of the years that are open, by year and product, with the charts they are of.
 
-    And what *accounts* need, who pays (*allocation*), and *cards*: each the longest waiting first.
+    And what *accounts* need, who pays (*allocation*), *cards* and *savings*: each the longest waiting
+    first.
     *named* are these charts, and those of earlier years that open cards are of.
     """
 
@@ -61,20 +64,23 @@ class Work:
         self.charts = charts
         self.named = charts if named is None else named
         self.cards: CardWork | None = None
+        self.savings: Sequence[SavingTask] = ()
         self._waiting = waiting
         self._others: Sequence[AccountTask | AllocationTask] = (*accounts, *allocation)
 
-    def beside(self, cards: CardWork) -> "Work":
-        """The same with what waits on *cards*."""
+    def beside(self, cards: CardWork, savings: Sequence[SavingTask] = ()) -> "Work":
+        """The same with what waits on *cards* and on *savings*."""
         found = copy(self)
-        found.cards = cards
+        found.cards, found.savings = cards, savings
         return found
 
     def of(self, person: Person) -> list[Owed]:
         """What *person* owes: steps by year, kind and element, then the other kinds in their turn."""
         steps = sorted(self._steps(person), key=lambda task: (task.year, task.kind, task.element))
         cards = self.cards.of(person) if self.cards else []
-        return [*steps, *(task for task in self._others if task.is_for(person)), *cards]
+        others = (task for task in self._others if task.is_for(person))
+        savings = (task for task in self.savings if task.is_for(person))
+        return [*steps, *others, *cards, *savings]
 
     def _steps(self, person: Person) -> list[Task]:
         if person.role is Role.CLOUD_ENGINEER:
@@ -115,6 +121,7 @@ class Office(NamedTuple):
     closes: Closes
     delegations: Delegations
     settings: SettingsKept
+    savings: SavingsKept
 
     @property
     def card_desk(self) -> CardDesk:
@@ -151,7 +158,13 @@ def work(today: date, office: Office) -> Work:
     rules = (stamp(accounts), stamp(shares.values()), stamp(credits_.values()))
     made_of = (today, stamp(known), stamp(people), rules, stamps)
     found = office.memo.of("work", made_of, made)
-    return found.beside(card_work(today, office.card_desk))
+    savings = office.savings.all()
+    return found.beside(
+        card_work(today, office.card_desk),
+        office.memo.of(
+            "saving tasks", stamp(savings.values()), lambda: saving_tasks(savings.values())
+        ),
+    )
 
 
 def _waiting(

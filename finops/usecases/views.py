@@ -112,6 +112,8 @@ def load(found: Load, *, bills: Iterable[Bill] = (), whole: bool = True) -> dict
     current = {(one.billing_account_id, one.billing_period): one.load_id for one in bills}
     told: dict[str, Any] = {
         "load_id": found.load_id,
+        "kind": found.kind,
+        "payer_id": found.payer or found.account,
         "status": found.status,
         "reason": found.reason,
         "manifest_key": found.manifest_key,
@@ -122,6 +124,8 @@ def load(found: Load, *, bills: Iterable[Bill] = (), whole: bool = True) -> dict
         "items_total": found.items_total,
         "items_done": found.items_done,
         "version": found.version,
+        "day": found.day.isoformat() if found.day else None,
+        "recommendations": found.recommendations,
         "bills": [
             {
                 "payer_id": one.summary.billing_account_id,

@@ -96,6 +96,9 @@ def get_verification(since: Since = None, cursor: Cursor = None) -> Response[Any
             closes=wiring.closes(),
             delegations=wiring.delegations(),
             settings=wiring.settings_kept(),
+            alerts=wiring.alerts(),
+            savings=wiring.savings(),
+            savings_days=wiring.savings_snapshots(),
         ),
     )
     return as_json(found.model_dump(mode="json"))

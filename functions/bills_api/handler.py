@@ -14,6 +14,7 @@ from finops.domain.authorization import Action, must
 from finops.domain.bills import DIMENSIONS, cost_query
 from finops.domain.deliveries import MANIFEST_SUFFIX
 from finops.domain.errors import InvalidError
+from finops.domain.loads import DeliveryKind
 from finops.domain.periods import BillingPeriod
 from finops.runtime import settings, wiring
 from finops.runtime.observability import logger
@@ -202,6 +203,9 @@ def _current(load: Any) -> list[Any]:
 def _is_of(load: dict[str, Any], period: str | None, payer: str | None) -> bool:
     if period is None and payer is None:
         return True
+    if load["kind"] == DeliveryKind.SAVINGS:
+        month = (load["day"] or "")[:7]
+        return period in (None, month) and payer in (None, load["payer_id"])
     return any(
         period in (None, bill["billing_period"]) and payer in (None, bill["payer_id"])
         for bill in load["bills"]

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from finops.domain.accounts import AccountTask
 from finops.domain.allocation_tasks import AllocationTask
 from finops.domain.people import PersonStatus, Role
+from finops.domain.saving_tasks import SavingTask
 from finops.domain.tasks import MissingOwner
 from finops.runtime import settings, wiring
 from finops.runtime.observability import logger, now
@@ -75,11 +76,12 @@ def get_me() -> Response[Any]:
     responses=READ,
 )
 def get_tasks(limit: Limit = 100, cursor: Cursor = None) -> Response[Any]:
-    """Steps that wait for the caller, then what accounts need of them, who is to pay, and spend cards.
+    """Steps that wait for the caller, what accounts need of them, who is to pay, cards, and savings.
 
     Who is to pay: accounts without a split in force, splits that end with the fiscal year, credits
     that a bill names and nobody has mapped. Cards are of months that are open, the newest six, also
-    of whom the caller stands in for. CSV by `Accept: text/csv`.
+    of whom the caller stands in for. Savings wait to be implemented, each by itself, or to be decided
+    on: those of 100 a month or more, all of a currency in one task. CSV by `Accept: text/csv`.
     """
     found, owed = tasks_of(now().date(), by=caller(app), office=wiring.office())
     some, following = page(owed, limit, cursor, _task_key)
@@ -305,6 +307,9 @@ def _task_key(task: Owed) -> str:
         since = task.since.isoformat(timespec="microseconds")
         card = task.card
         return f"card {since} {task.kind} {card.product_id} {card.start} {card.currency or ''}"
+    if isinstance(task, SavingTask):
+        since = task.since.isoformat(timespec="microseconds")
+        return f"saving {since} {task.kind} {task.about}"
     return f"{task.year} {task.kind} {task.element}"
 
 

@@ -41,9 +41,11 @@ from finops.runtime.rest import (
     version,
     wants_csv,
 )
-from finops.usecases import card_decisions, disputes, spend_card_views, views
+from finops.usecases import alerts_views, card_decisions, disputes, spend_card_views, views
 from finops.usecases import delegations as delegation_cases
 from finops.usecases import spend_cards as use_cases
+from finops.usecases.alerts import Answering
+from finops.usecases.card_anomalies import card_anomalies
 from finops.usecases.card_decisions import Chosen
 from finops.usecases.card_resources import card_resources
 from finops.usecases.organisation_views import element_said, shown
@@ -108,7 +110,11 @@ def get_spend_cards(
     told = [(card, standing(card, look=look, is_open=open_(card))) for card in some]
     if wants_csv(app):
         return as_csv(*spend_card_views.card_table(told), following)
-    items = [spend_card_views.card_in_list(*one) for one in told]
+    unusual = card_anomalies(some, wiring.currency(), wiring.alerts())
+    items = [
+        spend_card_views.card_in_list(*one) | {"anomalies": len(unusual[one[0].key])}
+        for one in told
+    ]
     return as_json({"items": items, "freshness": _fresh(some, by), "next_cursor": following})
 
 
@@ -132,6 +138,9 @@ def get_spend_card(
     card = use_cases.seen_card(_key(product_id, start, currency), look=look, desk=desk)
     is_open = use_cases.is_open(card.month, desk.closes)
     told = spend_card_views.card_whole(card, standing(card, look=look, is_open=is_open))
+    answering = Answering(desk.people.all())
+    unusual = card_anomalies([card], wiring.currency(), wiring.alerts())[card.key]
+    told["anomalies"] = [alerts_views.anomaly_on_card(one, answering) for one in unusual]
     return as_entity(card, told | {"freshness": _fresh([card], by)})
 
 

@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from finops.domain.authorization import Action, may
 from finops.domain.elements import LEVELS
 from finops.runtime import settings, wiring
 from finops.runtime.observability import logger, now
@@ -25,8 +26,9 @@ from finops.runtime.rest import (
     rest_api,
     wants_csv,
 )
-from finops.usecases import spend_answers, spend_views
+from finops.usecases import saving_views, spend_answers, spend_views
 from finops.usecases.organisation_views import ENTERPRISE_ID, element_said
+from finops.usecases.savings import top_savings
 from finops.usecases.spend_answers import Rows
 from finops.usecases.spend_frames import Question, RowKey, span_of
 
@@ -75,13 +77,20 @@ def get_summary(
     the bill's, which the totals tell to who may know. What waits is a difference to what was signed
     that no card has yet; of a month that is closed, it is a correction. A trend compares as many
     days of the span as the bills cover with as many of the one before it. CSV by
-    `Accept: text/csv` has a row for each part.
+    `Accept: text/csv` has a row for each part. `savings` are the largest that are open now.
     """
     asked = _asked(element, span, month, year, currency)
     found = spend_answers.summary(asked, sources=wiring.view_sources())
     if wants_csv(app):
         return as_csv(*spend_views.summary_table(found))
-    return as_json(spend_views.summary(found))
+    board = wiring.savings_board()
+    savings = top_savings(asked.element, asked.today, by=asked.by, board=board)
+    told = saving_views.top(
+        savings,
+        saving_views.Names.of(board, asked.today),
+        with_numbers=may(asked.by, Action.SEE_SAVINGS),
+    )
+    return as_json(spend_views.summary(found) | {"savings": told})
 
 
 @app.get(

@@ -13,9 +13,11 @@ from finops.domain.claim_rules import ClaimRule, ClaimRules
 from finops.domain.class_policies import ChargeClass, ClassPolicies, PolicyKind
 from finops.domain.errors import ConflictError, FinOpsError
 from finops.domain.shares import AccountShares
+from finops.domain.tag_settings import KeyAlias, TagAliases, TagSettings
 from finops.domain.values import Entity
 from finops.domain.workloads import Workload
 from finops.usecases.claim_rules import ALL
+from finops.usecases.organisation_settings import in_force
 from finops.usecases.ports import Rulebook, Save
 from tests.aws import LEDGER, client
 from tests.rules_fakes import InMemoryClaimRuleBook, InMemoryClaims, InMemoryKind, InMemoryRulebook
@@ -236,12 +238,14 @@ def rulebook(organisation: Organisation) -> Rulebook:
         assert isinstance(of.policies, InMemoryKind)
         assert isinstance(of.claims, InMemoryClaims)
         assert isinstance(of.claim_rule_book, InMemoryClaimRuleBook)
-        return InMemoryRulebook(of.shares, of.policies, of.claims, of.claim_rule_book)
+        return InMemoryRulebook(
+            of.shares, of.policies, of.claims, of.claim_rule_book, of.settings_kept
+        )
     assert isinstance(of.shares, Kind)
     assert isinstance(of.policies, Kind)
     assert isinstance(of.claims, S3Claims)
     assert isinstance(of.claim_rule_book, S3ClaimRuleBook)
-    return DynamoRulebook(of.shares, of.policies, of.claims, of.claim_rule_book)
+    return DynamoRulebook(of.shares, of.policies, of.claims, of.claim_rule_book, of.settings_kept)
 
 
 def test_no_rules_are_no_rules(rulebook: Rulebook) -> None:
@@ -297,3 +301,22 @@ def test_a_document_that_was_changed_behind_its_head_is_not_taken(
 
     with pytest.raises(FinOpsError, match="is not what was written there"):
         reader.find()
+
+
+def test_other_spellings_are_rules_and_every_change_of_them_counts(
+    organisation: Organisation, rulebook: Rulebook
+) -> None:
+    kept = organisation.settings_kept
+
+    def settle(tags: TagSettings) -> None:
+        before = in_force(kept)
+        after = before.with_tags(tags)
+        kept.save([Save(before if before.version else None, after, DONE)], act())
+
+    table = TagSettings(key_aliases=(KeyAlias(key="user:Team", alias="user:team"),))
+    settle(table)
+    assert (rulebook.now().rules.aliases, rulebook.revision()) == (table.aliases, 1)
+    settle(table.model_copy(update={"required_keys": ("user:Team",)}))
+    assert (rulebook.now().revision, rulebook.revision()) == (1, 1)
+    settle(TagSettings())
+    assert (rulebook.now().rules.aliases, rulebook.now().revision) == (TagAliases(), 2)

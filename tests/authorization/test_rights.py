@@ -34,6 +34,10 @@ SEEING = (
     Action.SEE_CREDITS,
     Action.SEE_CARDS,
     Action.SEE_CORRECTIONS,
+    Action.SEE_REPORTS,
+    Action.SEE_TAGS,
+    Action.SEE_SAVINGS,
+    Action.SEE_ALERTS,
 )
 
 

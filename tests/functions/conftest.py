@@ -20,8 +20,11 @@ from finops.runtime import rest, wiring
 from finops.usecases.allocated import Shelf
 from finops.usecases.bill_notes import BillNotes
 from finops.usecases.card_spending import RunCardSpending
+from finops.usecases.digest import Letterhead
 from finops.usecases.originals import Originals
+from finops.usecases.watch_spend import Outlets
 from functions.accounts_api import handler as accounts_api
+from functions.alerts_api import handler as alerts_api
 from functions.allocations_api import handler as allocations_api
 from functions.audit_api import handler as audit_api
 from functions.bills_api import handler as bills_api
@@ -37,12 +40,17 @@ from functions.people_api import handler as people_api
 from functions.policies_api import handler as policies_api
 from functions.previews_api import handler as previews_api
 from functions.remaps_api import handler as remaps_api
+from functions.reports_api import handler as reports_api
 from functions.resources_api import handler as resources_api
+from functions.savings_api import handler as savings_api
 from functions.settings_api import handler as settings_api
 from functions.shares_api import handler as shares_api
 from functions.spend_cards_api import handler as spend_cards_api
+from functions.tags_api import handler as tags_api
 from functions.views_api import handler as views_api
+from tests.alert_fakes import InMemoryDispatches, InMemoryWebhooks
 from tests.closing import closing_of
+from tests.cube_fakes import InMemoryCubeHeads, InMemorySpendCubes
 from tests.exports import Line, csv_file, overwritten
 from tests.loading import House
 from tests.usecases.organisation import NOW, Organisation, sign_in
@@ -54,6 +62,7 @@ DOORS: tuple[Any, ...] = (
     budgets_api,
     audit_api,
     accounts_api,
+    alerts_api,
     claims_api,
     credits_api,
     settings_api,
@@ -69,6 +78,9 @@ DOORS: tuple[Any, ...] = (
     closes_api,
     corrections_api,
     views_api,
+    savings_api,
+    tags_api,
+    reports_api,
 )
 APPS = [door.app for door in DOORS]
 # By the first part of the path, as API Gateway knows them.
@@ -144,8 +156,10 @@ PORTS = (
     *("credits", "product_spend"),
     *("rulebook", "allocations", "allocation_runs"),
     *("policies", "claim_rule_book", "claim_rule_heads", "claim_heads"),
-    "card_runs",
+    *("card_runs", "report_runs", "report_heads", "kept_reports"),
     *("spend_cards", "closes", "delegations", "settings_kept", "remaps"),
+    *("savings", "savings_snapshots", "realised_kept"),
+    "alerts",
 )
 
 
@@ -166,8 +180,19 @@ def replace_wiring(
     shelf = Shelf(made.allocations, house.bills, house.ledger, lambda: connect(house.limits))
     patch.setattr(wiring, "shelf", lambda: shelf)
     patch.setattr(wiring, "card_spending", lambda: RunCardSpending(shelf))
+    heads = InMemoryCubeHeads()
+    patch.setattr(wiring, "cube_heads", lambda: heads)
     originals = Originals(house.deliveries, house.limits.scratch / "originals")
     patch.setattr(wiring, "originals", lambda: originals)
+    outlets = Outlets(
+        *(made.people, made.charts, InMemoryDispatches(), made.mails),
+        *(InMemoryWebhooks(chat="Slack"), Letterhead(subject="$alert", text="Hello $name")),
+    )
+    patch.setattr(wiring, "outlets", lambda: outlets)
+    patch.setattr(wiring, "spend_cubes", InMemorySpendCubes)
+    patch.setattr(wiring, "letterhead", lambda: Letterhead(subject="", text=""))
+    patch.setattr(wiring, "tagging_regions", lambda: ("eu-west-1",))
+    patch.setattr(wiring, "logo", lambda: "https://example.com/logo.png")
     closing = closing_of(made)
     patch.setattr(wiring, "close_desk", lambda: closing.desk)
     patch.setattr(wiring, "close_files", lambda: closing.files)
@@ -175,6 +200,7 @@ def replace_wiring(
     patch.setattr(credits_api, "now", lambda: NOW)
     for module in (
         rest,
+        alerts_api,
         people_api,
         budgets_api,
         audit_api,
@@ -186,6 +212,9 @@ def replace_wiring(
         spend_cards_api,
         remaps_api,
         views_api,
+        savings_api,
+        tags_api,
+        reports_api,
     ):
         patch.setattr(module, "now", lambda: NOW)
     rest._known.clear()

@@ -9,16 +9,21 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from finops.domain.accounts import AccountType
+from finops.domain.alert_settings import AlertSettings, Channel
+from finops.domain.alerts import Alert, AlertKind, Crossing
 from finops.domain.audit import Deed
 from finops.domain.authorization import NATURAL_LEVEL, Action, may, reach
 from finops.domain.budgets import Command
 from finops.domain.class_policies import ChargeClass, PolicyKind
+from finops.domain.cost_reports import ReportHead
 from finops.domain.credits import Credit, CreditTerms
 from finops.domain.delegations import Delegation, Signature
 from finops.domain.month_closes import Check
+from finops.domain.organisation_settings import OrganisationSettings
 from finops.domain.people import Person, PersonStatus, Role
 from finops.domain.rule_changes import AddClaimRule, ClaimResources, DecidePolicy, MapAccount
 from finops.domain.spend_cards import CardCommand, CardKey, RemapProposal
+from finops.domain.tag_scans import RegionScan, TagScan
 from finops.usecases.accounts import check_accounts
 from finops.usecases.budgets import set_gate
 from finops.usecases.claim_rules import change_rules
@@ -28,7 +33,9 @@ from finops.usecases.month_closes import waive
 from finops.usecases.organisation_settings import in_force
 from finops.usecases.ports import Save
 from finops.usecases.previews import Preview, compared
+from finops.usecases.send_cost_reports import place as report_place
 from finops.usecases.shares import map_account
+from finops.usecases.tag_scans import NEWEST
 from finops.usecases.workloads import WorkloadPlan, plan_workload, workload_id
 from tests.carding import WEEK, card_line, put_card
 from tests.closing import MONTH as CLOSING
@@ -38,6 +45,10 @@ from tests.correcting import booked
 from tests.exports import MONTH, PAYER
 from tests.fakes import InMemoryOrganizations
 from tests.functions.conftest import APPS, Answer, Loaded, ask
+from tests.reporting import WEEK as REPORT_WEEK
+from tests.reporting import reported
+from tests.savings_fakes import recommendation
+from tests.savings_fakes import saving as case_of
 from tests.usecases.explaining import paid_by
 from tests.usecases.organisation import (
     LOANS,
@@ -365,6 +376,14 @@ def _mapped(world: World, place: Place) -> None:
     )
 
 
+def _scanned(world: World, place: Place) -> None:
+    """The tags of the product's account were scanned."""
+    _mapped(world, place)
+    region = RegionScan(region="eu-west-1", answered=True)
+    scan = TagScan(account_id=NEW_ACCOUNT, at=NOW, regions=(region,))
+    world.loaded.house.ledger.put_json(NEWEST, scan.model_dump(mode="json"))
+
+
 def _ending(world: World, place: Place) -> None:
     """The same in the last month of a fiscal year, the next one's chart at hand."""
     world.organisation.first_month = 4
@@ -484,8 +503,88 @@ def _known_credit(world: World, place: Place) -> Any:
     return world.organisation.credits.find(CREDIT)
 
 
+def _anomaly(place: Place) -> Crossing:
+    return Crossing(
+        kind=AlertKind.ANOMALY,
+        element=place.product,
+        month="2026-03",
+        currency="USD",
+        service="AmazonEC2",
+        since=date(2026, 3, 3),
+        day=date(2026, 3, 3),
+        actual=500 * UNIT,
+        limit=20 * UNIT,
+    )
+
+
+def _alert(end: str = "") -> Maker:
+    return lambda world, place: f"/alerts/{_anomaly(place).alert_id}{end}"
+
+
+def _alerted(world: World, place: Place) -> None:
+    """An unusual day of the product."""
+    new = Alert.raised(_anomaly(place), NOW)
+    deed = Deed(action="Raise", element=place.product)
+    world.organisation.alerts.save([Save(None, new, deed)], act())
+
+
+def _known_alert(world: World, place: Place) -> Any:
+    return world.organisation.alerts.find(_anomaly(place).alert_id)
+
+
+def _channelled(world: World, place: Place) -> None:
+    """A channel to one address and one room."""
+    channel = Channel(name="desk", recipients=("desk@example.com",), webhook="chat")
+    before = world.organisation.settings_kept.find("all")
+    known = before or OrganisationSettings()
+    after = known.changed(alerts=AlertSettings(channels=(channel,)))
+    world.organisation.settings_kept.save([Save(before, after, Deed(action="SetAlerts"))], act())
+
+
 def _known_prices(world: World, place: Place) -> Any:
     return world.organisation.credits.price_book()
+
+
+KEPT_REPORT = f"weekly-2026-03-08-{'0' * 16}"
+
+
+def _reported(world: World, place: Place) -> None:
+    """The cost report of a product was sent."""
+    report = reported(elements=(place.product,))
+    head = ReportHead(
+        report_id=KEPT_REPORT,
+        span=REPORT_WEEK,
+        elements=report.elements,
+        scope=report.scope,
+        made_at=report.made_at,
+        totals=tuple((one.currency, one.total.amount) for one in report.sections),
+        gaps=(),
+    )
+    world.organisation.report_heads.put(head)
+    key = report_place(REPORT_WEEK, "0" * 16, "report.json")
+    body = report.model_dump_json().encode()
+    world.organisation.kept_reports.put(key, body, "application/json")
+
+
+SAVED = "i-0a1b2c3d4e5f60718"
+
+
+def _recommended(world: World, place: Place) -> None:
+    """AWS recommends to change an instance in an account that is the product's."""
+    _mapped(world, place)
+    option = recommendation(SAVED, account_id=NEW_ACCOUNT)
+    new = case_of(option, on=date(2026, 3, 1))
+    world.organisation.savings.save([Save(None, new, Deed(action="Find"))], act())
+
+
+def _known_saving(world: World, place: Place) -> Any:
+    [only] = world.organisation.savings.all().values()
+    return only
+
+
+def _saving(end: str = "") -> Maker:
+    saving_id = recommendation(SAVED, account_id=NEW_ACCOUNT).saving_id
+    return lambda world, place: f"/savings/{saving_id}{end}"
 
 
 CARDS = {
@@ -502,6 +601,61 @@ FILES: dict[str, Any] = {
     "cost_centres": {"retail": "CC-1"},
     "rates": [{"currency": "EUR", "rate": "1.0835", "source": "the treasury"}],
     "reporting_currency": "USD",
+}
+COST_REPORTS: dict[str, Any] = {
+    "roles": ["financial_admin", "product_owner"],
+    "rhythms": ["Monthly"],
+    "groups": [
+        {
+            "name": "Retail's controllers",
+            "element": "retail",
+            "recipients": ["controllers@example.com"],
+            "rhythms": ["Weekly"],
+            "thresholds": [
+                {
+                    "dimension": "Tag",
+                    "tag_key": "user:Team",
+                    "value": "web",
+                    "amount": "250.5",
+                    "growth": None,
+                    "share": None,
+                }
+            ],
+        }
+    ],
+    "thresholds": [
+        {
+            "dimension": "Service",
+            "tag_key": None,
+            "value": None,
+            "amount": None,
+            "growth": "100",
+            "share": 2000,
+        }
+    ],
+    "accounts": {"only": [], "without": ["999988887777"]},
+}
+TAGS: dict[str, Any] = {
+    "report_keys": ["user:Team"],
+    "required_keys": ["user:Team", "user:Environment"],
+    "key_aliases": [{"key": "user:Team", "alias": "user:team"}],
+    "value_aliases": [{"key": "user:Team", "value": "web", "alias": "Web"}],
+}
+ALERTS: dict[str, Any] = {
+    "levels": [8_000, 10_000],
+    "forecast": True,
+    "pace": False,
+    "credit_days": [14],
+    "late_hours": 48,
+    "anomalies": {"spreads": "4.5", "least": "50", "weeks": 6, "new_spender": "20"},
+    "channels": [
+        {
+            "name": "On call",
+            "element": "enterprise",
+            "recipients": ["oncall@example.com"],
+            "webhook": None,
+        }
+    ],
 }
 
 
@@ -788,6 +942,27 @@ ROUTES: Mapping[tuple[str, str], Route] = {
         is_replayed=True,
         is_of_portfolio=True,
     ),
+    ("get", "/alerts"): Route(A.SEE_ALERTS, "reach", _always("/alerts"), given=_alerted),
+    ("get", "/alerts/{alert_id}"): Route(A.SEE_ALERTS, "element", _alert(), given=_alerted),
+    ("post", "/alerts/{alert_id}/answers"): Route(
+        A.ANSWER_ALERT,
+        "element",
+        _alert("/answers"),
+        body=_body(command="Acknowledge", reason="a load test"),
+        given=_alerted,
+        entity=_known_alert,
+        is_replayed=True,
+    ),
+    ("post", "/alerts/checks"): Route(
+        A.ANSWER_ALERT, "whole", _always("/alerts/checks"), 202, is_replayed=True
+    ),
+    ("post", "/alerts/channels/{name}/tests"): Route(
+        A.CHANGE_SETTINGS,
+        "whole",
+        _always("/alerts/channels/desk/tests"),
+        given=_channelled,
+        is_replayed=True,
+    ),
     ("get", "/audit"): Route(A.SEE_AUDIT, "reach", _always("/audit")),
     ("get", "/audit/verification"): Route(
         A.VERIFY_AUDIT, "whole", _always("/audit/verification?since=2026-01-01")
@@ -865,6 +1040,40 @@ ROUTES: Mapping[tuple[str, str], Route] = {
         entity=_known_credit,
         is_replayed=True,
     ),
+    ("get", "/reports/history"): Route(
+        A.SEE_REPORTS, "reach", _always("/reports/history?by=service&until=2026-02")
+    ),
+    ("get", "/savings"): Route(A.SEE_SAVINGS, "reach", _always("/savings"), given=_recommended),
+    ("get", "/savings/totals"): Route(
+        A.SEE_SAVINGS, "reach", _always("/savings/totals?by=owner"), given=_recommended
+    ),
+    ("get", "/savings/report"): Route(
+        A.SEE_SAVINGS, "reach", _always("/savings/report"), given=_recommended
+    ),
+    ("get", "/savings/realised"): Route(
+        A.SEE_SAVINGS, "reach", _always("/savings/realised?by=owner"), given=_recommended
+    ),
+    ("get", "/savings/{saving_id}"): Route(A.SEE_SAVINGS, "element", _saving(), given=_recommended),
+    ("post", "/savings/{saving_id}/decisions"): Route(
+        A.IGNORE_SAVING,
+        "element",
+        _saving("/decisions"),
+        body=_body(decision="Ignore", reason="it is needed", until="2026-12-31"),
+        given=_recommended,
+        entity=_known_saving,
+        is_replayed=True,
+    ),
+    ("post", "/savings/decisions"): Route(
+        A.APPROVE_SAVING,
+        "whole",
+        _always("/savings/decisions"),
+        body=_body(decision="Approve", found={"account": NEW_ACCOUNT}),
+        given=_recommended,
+        is_replayed=True,
+    ),
+    ("post", "/savings/collections"): Route(
+        A.COLLECT_SAVINGS, "whole", _always("/savings/collections"), 202, is_replayed=True
+    ),
     ("get", "/settings"): Route(A.SEE_SETTINGS, "whole", _always("/settings")),
     ("put", "/settings/cards"): Route(
         A.CHANGE_SETTINGS,
@@ -881,6 +1090,73 @@ ROUTES: Mapping[tuple[str, str], Route] = {
         body=_body(**FILES),
         entity=_known_settings,
         is_replayed=True,
+    ),
+    ("put", "/settings/reports"): Route(
+        A.CHANGE_SETTINGS,
+        "whole",
+        _always("/settings/reports"),
+        body=_body(**COST_REPORTS),
+        entity=_known_settings,
+        is_replayed=True,
+    ),
+    ("put", "/settings/tags"): Route(
+        A.CHANGE_SETTINGS,
+        "whole",
+        _always("/settings/tags"),
+        body=_body(**TAGS),
+        entity=_known_settings,
+        is_replayed=True,
+    ),
+    ("put", "/settings/alerts"): Route(
+        A.CHANGE_SETTINGS,
+        "whole",
+        _always("/settings/alerts"),
+        body=_body(**ALERTS),
+        entity=_known_settings,
+        is_replayed=True,
+    ),
+    **{
+        ("get", f"/tags/{what}"): Route(
+            A.SEE_TAGS, "reach", _always(f"/tags/{what}?month={MONTH}{also}"), given=_mapped
+        )
+        for what, also in (
+            *(("coverage", "&by=owner"), ("missing", ""), ("untagged", ""), ("keys", "")),
+            *(("values", "&key=user:Team"), ("commands", "&key=user:Team"), ("report", "")),
+        )
+    },
+    ("get", "/tags/scans"): Route(A.SEE_TAGS, "reach", _always("/tags/scans"), given=_scanned),
+    ("post", "/tags/scans"): Route(
+        A.SCAN_TAGS, "whole", _always("/tags/scans"), 202, is_replayed=True
+    ),
+    ("get", "/reports/cost"): Route(
+        A.SEE_REPORTS,
+        "element",
+        lambda world, place: f"/reports/cost?element={place.product}&end=2026-03-08",
+    ),
+    ("get", "/reports/cost/kept"): Route(
+        A.SEE_REPORTS, "reach", _always("/reports/cost/kept"), given=_reported
+    ),
+    ("get", "/reports/cost/kept/{report_id}"): Route(
+        A.SEE_REPORTS,
+        "element",
+        _always(f"/reports/cost/kept/{KEPT_REPORT}"),
+        given=_reported,
+    ),
+    ("post", "/reports/cost/runs"): Route(
+        A.SEND_REPORTS,
+        "whole",
+        _always("/reports/cost/runs"),
+        202,
+        _body(span="month"),
+        is_replayed=True,
+    ),
+    ("get", "/reports/cost/runs/{run_id}"): Route(
+        A.SEND_REPORTS,
+        "whole",
+        _always("/reports/cost/runs/run-1"),
+        given=lambda world, place: world.organisation.report_runs.start(
+            "run-1", REPORT_WEEK, again=False
+        ),
     ),
     ("get", "/discounts"): Route(A.SEE_DISCOUNTS, "whole", _always("/discounts")),
     ("put", "/discounts"): Route(

@@ -122,6 +122,7 @@ def test_the_callers_tasks_hold_what_accounts_need(by: Person) -> None:
         "notice": "New",
         "credit_id": None,
         **dict.fromkeys(("start", "end", "currency", "amount", "pace", "due", "acting_for")),
+        **dict.fromkeys(("saving_id", "savings")),
     }
     about_accounts = len(ask("GET", "/accounts/tasks", by=by).json["items"])
     tasks = ask("GET", "/tasks", by=by).json["items"]

@@ -62,6 +62,8 @@ def test_an_account_to_split_and_a_credit_to_map_are_tasks_like_others(by: Perso
         "account_id": LAB,
         "notice": None,
         "credit_id": "c-1",
+        "saving_id": None,
+        "savings": None,
         **OF_CARDS,
     }
     assert (found[0]["label"], found[0]["since"][:10]) == ("Account", "2026-03-10")

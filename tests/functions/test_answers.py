@@ -14,28 +14,36 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from finops.domain.alerts import Alert, AlertKind, Crossing
 from finops.domain.audit import Deed
 from finops.domain.class_policies import ChargeClass, PolicyKind
+from finops.domain.cost_reports import ReportHead, ReportSpan
 from finops.domain.credits import CreditTerms
 from finops.domain.delegations import Delegation, Signature
 from finops.domain.elements import ancestors, covers, element_id, level
 from finops.domain.money import text
 from finops.domain.people import Person, PersonStatus, Role
+from finops.domain.report_settings import Rhythm
 from finops.domain.rule_changes import AddClaimRule, DecidePolicy, MapAccount
 from finops.domain.spend_cards import CardCommand, RemapProposal
+from finops.domain.spend_cubes import CubeRow
+from finops.runtime import wiring
 from finops.usecases.claim_rules import change_rules
 from finops.usecases.class_policies import decide_policy
 from finops.usecases.credits import grant
 from finops.usecases.ports import Save
+from finops.usecases.send_cost_reports import place as report_place
 from tests.allocating import Allocating
 from tests.carding import WEEK, card_line, put_card
 from tests.claiming import SHARED, admin, know_accounts, run, share, take
 from tests.closing import MONTH as CLOSED
 from tests.closing import allotment, closing_of
 from tests.correcting import booked
+from tests.cube_fakes import InMemorySpendCubes, row
 from tests.exports import MONTH, PAYER
 from tests.functions.conftest import Answer, Loaded, ask, replace_wiring
 from tests.functions.routes import ROUTES
+from tests.savings_fakes import recommendation, saving
 from tests.usecases.organisation import (
     CHECKOUT,
     HEADER,
@@ -673,6 +681,55 @@ def close_february(organisation: Organisation, amounts: Mapping[str, int]) -> No
     booked(organisation.closes, closing.files, *billed)
 
 
+def tell_of_spend(
+    organisation: Organisation, amounts: Mapping[str, int], resource: str
+) -> tuple[list[str], list[CubeRow]]:
+    """Each product spends its annual amount in the week before, is alerted of it, has its report sent
+    and could save it with its *resource*. What can be asked for by id, and rows of cubes.
+    """
+    asked, rows = [], []
+    for number, (product, amount) in enumerate(amounts.items()):
+        rows.append(row("2026-03-03", amount * UNIT, product_id=product, account=SHARED))
+        crossing = Crossing(
+            kind=AlertKind.ANOMALY,
+            element=product,
+            month="2026-03",
+            currency="USD",
+            service="AmazonEC2",
+            since=date(2026, 3, 3),
+            day=date(2026, 3, 3),
+            actual=amount * UNIT,
+            limit=UNIT,
+        )
+        alert = Alert.raised(crossing, NOW)
+        organisation.alerts.save([Save(None, alert, Deed(action="Raise"))], act())
+        option = recommendation(f"{resource}{number}", account_id=SHARED, savings=amount)
+        case = saving(option, payer=PAYER, on=date(2026, 3, 1))
+        organisation.savings.save([Save(None, case, Deed(action="Find"))], act())
+        span = ReportSpan.ending(Rhythm.WEEKLY, date(2026, 3, 8))
+        head = ReportHead(
+            report_id=f"weekly-{span.end}-{number:016x}",
+            span=span,
+            elements=(product,),
+            scope=product,
+            made_at=NOW,
+            totals=(("USD", amount * UNIT),),
+            gaps=(),
+        )
+        organisation.report_heads.put(head)
+        organisation.kept_reports.put(
+            report_place(span, f"{number:016x}", "report.json"),
+            json.dumps({"element": product, "total": text(amount * UNIT)}).encode(),
+            "application/json",
+        )
+        asked += [
+            f"/alerts/{alert.alert_id}",
+            f"/savings/{case.saving_id}",
+            f"/reports/cost/kept/{head.report_id}",
+        ]
+    return asked, rows
+
+
 @settings(
     max_examples=8,
     deadline=None,
@@ -699,6 +756,7 @@ def test_no_answer_holds_an_id_or_an_amount_from_out_of_scope(
     granted = give_credits(organisation, amounts)
     give_cards(organisation, points, amounts, allocate(loaded, organisation))
     close_february(organisation, amounts)
+    of_spend, rows = tell_of_spend(organisation, amounts, resource)
     role = data.draw(st.sampled_from([role for role in Role if role.level]))
     of_level = [element for element in chart.elements if level(element) == role.level]
     some = st.lists(st.sampled_from(of_level), min_size=1, max_size=2, unique=True)
@@ -747,12 +805,23 @@ def test_no_answer_holds_an_id_or_an_amount_from_out_of_scope(
             asked += [
                 f"{view}?month={month}&element={one}" for one in ("enterprise", *chart.elements)
             ]
+    asked += [*of_spend, "/alerts", "/savings", "/savings/report", "/savings/realised"]
+    asked += [f"/savings/totals?by={by_what}" for by_what in ("owner", "account", "status")]
+    asked += ["/reports/cost", "/reports/cost/kept", "/reports/cost/runs/weekly-2026-03-08-1"]
+    asked += [f"/reports/history?by={by_what}" for by_what in ("product", "account", "service")]
+    for element in chart.elements:
+        asked += [f"/{path}?element={element}" for path in ("alerts", "savings", "reports/cost")]
+        asked += [f"/reports/history?element={element}", f"/savings/realised?element={element}"]
+    for path in ("coverage?by=owner&", "missing?", "untagged?", "keys?", "values?", "commands?"):
+        asked.append(f"/tags/{path}key=user:Team&month={MONTH}")
+    asked += [f"/tags/report?month={MONTH}", "/tags/scans"]
     paths = {one.partition("?")[0] for one in asked}
     missed = {path for _, path in GETS if not any(map(_template(path).fullmatch, paths))}
     assert missed == set()
 
     with pytest.MonkeyPatch.context() as patch:
         replace_wiring(patch, loaded.house, organisation)
+        patch.setattr(wiring, "spend_cubes", lambda: InMemorySpendCubes(rows))
         for one in asked:
             path, _, said = one.partition("?")
             query = dict(parse_qsl(said)) | {"limit": "1000"}

@@ -59,7 +59,7 @@ def lint(text: str, *, substitutions: Collection[str], inputs: Collection[str]) 
         *(f"$: nobody fills ${{{name}}}" for name in sorted(used - set(substitutions))),
         *(f"$: ${{{name}}} is not used" for name in sorted(set(substitutions) - used)),
         *_structure(machine),
-        *_of_scope(machine, "$.States", machine.get("QueryLanguage", "JSONPath"), caught=False),
+        *_of_scope(machine, "$.States", machine.get("QueryLanguage", "JSONPath")),
         *_reads(machine, frozenset(inputs)),
     ]
 
@@ -88,20 +88,33 @@ def _structure(machine: State) -> list[str]:
     return list(Linter.validate(known))
 
 
-def _of_scope(scope: State, where: str, language: str, *, caught: bool) -> Iterator[str]:
-    """The house rules in the states of *scope*; *caught*: a map around them catches what fails."""
+def _of_scope(
+    scope: State,
+    where: str,
+    language: str,
+    *,
+    caught: bool = False,
+    later: Collection[str] | None = None,
+) -> Iterator[str]:
+    """The house rules in the states of *scope*; *caught*: a map around them catches what fails.
+
+    *later* are the steps after that map which may fail the run; None where there is no map around.
+    """
     states = scope.get("States", {})
     for name, state in states.items():
         path = f"{where}.{name}"
         spoken = state.get("QueryLanguage", language)
         match state.get("Type"):
             case "Task":
-                yield from _task(path, state, states, caught=caught)
+                yield from _task(path, state, states, caught=caught, later=later)
             case "Map":
-                yield from _map(path, state, states)
-                inside = _catches_all(state)
+                yield from _map(path, state, states, later=later)
                 yield from _of_scope(
-                    state.get("ItemProcessor", {}), f"{path}.ItemProcessor", spoken, caught=inside
+                    state.get("ItemProcessor", {}),
+                    f"{path}.ItemProcessor",
+                    spoken,
+                    caught=_catches_all(state),
+                    later=_may_fail(states, state.get("Next", "")),
                 )
             case "Choice" if "Default" not in state:
                 yield f"{path}: a Choice without Default fails on what nobody thought of"
@@ -117,22 +130,31 @@ def _of_scope(scope: State, where: str, language: str, *, caught: bool) -> Itera
         yield f"{where}: two maps have one Label"
 
 
-def _task(path: str, state: State, states: dict[str, State], *, caught: bool) -> Iterator[str]:
+def _task(
+    path: str,
+    state: State,
+    states: dict[str, State],
+    *,
+    caught: bool,
+    later: Collection[str] | None,
+) -> Iterator[str]:
     if not {"TimeoutSeconds", "TimeoutSecondsPath"} & set(state):
         yield f"{path}: a Task has TimeoutSeconds"
     yield from _retry(path, state)
     if not (caught or _catches_all(state)):
         yield f"{path}: nobody catches States.ALL"
-    yield from _catch(path, state, states)
+    yield from _catch(path, state, states, later)
     yield from _resource(path, state)
 
 
-def _map(path: str, state: State, states: dict[str, State]) -> Iterator[str]:
+def _map(
+    path: str, state: State, states: dict[str, State], *, later: Collection[str] | None
+) -> Iterator[str]:
     if not {"MaxConcurrency", "MaxConcurrencyPath"} & set(state):
         yield f"{path}: a Map has MaxConcurrency"
     if not _catches_all(state):
         yield f"{path}: nobody catches States.ALL"
-    yield from _catch(path, state, states)
+    yield from _catch(path, state, states, later)
     mode = state.get("ItemProcessor", {}).get("ProcessorConfig", {}).get("Mode")
     if mode == "DISTRIBUTED":
         if "Label" not in state:
@@ -160,11 +182,33 @@ def _catches_all(state: State) -> bool:
     return any("States.ALL" in catcher.get("ErrorEquals", []) for catcher in state.get("Catch", []))
 
 
-def _catch(path: str, state: State, states: dict[str, State]) -> Iterator[str]:
+def _catch(
+    path: str, state: State, states: dict[str, State], later: Collection[str] | None
+) -> Iterator[str]:
+    """What is caught fails the run: at once, or of an item, by a step after its map.
+
+    An item may end well all the same where its end names that step, for who reads it.
+    """
     for catcher in state.get("Catch", []):
-        target = catcher.get("Next")
-        if not any(states[name].get("Type") == "Fail" for name in _reachable(states, target)):
+        reached = [states[name] for name in _reachable(states, catcher.get("Next"))]
+        if any(one.get("Type") == "Fail" for one in reached):
+            continue
+        ends = [one for one in reached if one.get("Type") == "Succeed"]
+        told = [one["Comment"] for one in ends if "Comment" in one]
+        if later is None or not told:
             yield f"{path}: what is caught leads to no Fail"
+        elif not any(set(re.findall(r"\w+", comment)) & set(later) for comment in told):
+            yield f"{path}: what is caught is left to no step after the map that may fail"
+
+
+def _may_fail(states: dict[str, State], start: str) -> set[str]:
+    """The tasks and choices from *start* on that lead to a Fail, by themselves or by what follows."""
+    fails = {name for name, state in states.items() if state.get("Type") == "Fail"}
+    return {
+        name
+        for name in _reachable(states, start)
+        if states[name].get("Type") in ("Task", "Choice") and _reachable(states, name) & fails
+    }
 
 
 def _reachable(states: dict[str, State], start: str) -> set[str]:

@@ -52,6 +52,9 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
         "app_url": "https://finops.example.com/?from=mail&in=one",
         "digest_hour": "0",
         "close_delivery": "finance-inbox@444455556666",
+        "aws_budgets": "true",
+        "tagging_regions": "eu-west-1",
+        "webhooks": '{"chat": "Slack:finops/chat"}',
     }
     return synthesize(tmp_path_factory.mktemp("full"), context)
 
@@ -71,3 +74,14 @@ def known_sender(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
 def local(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
     """What the local AWS is given."""
     return synthesize(tmp_path_factory.mktemp("local"), {"local": "true"})
+
+
+@pytest.fixture(scope="session")
+def with_budgets(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
+    """Where AWS Budgets are kept in step, and the FinOps account is one of the payers itself."""
+    context = {
+        "payers": ",".join(["111122223333", *PAYERS]),
+        "alarm_email": "finops@example.com",
+        "aws_budgets": "true",
+    }
+    return synthesize(tmp_path_factory.mktemp("with_budgets"), context)

@@ -29,7 +29,7 @@ def test_bills_charts_and_rules_that_are_new_start_allocations(plain: Synthesize
     assert set(rule["EventPattern"]["detail-type"]) == {
         *("BillLoaded", "ChartLoaded", "AccountMapped", "PolicyDecided"),
         *("ClaimRulesChanged", "ResourcesClaimed", "ResourcesReleased"),
-        *("MonthClosed", "MonthCloseGivenUp"),
+        *("MonthClosed", "MonthCloseGivenUp", "TagSettingsChanged"),
     }
     assert not set(rule["EventPattern"]["detail-type"]) & set(FOLLOWED)
 

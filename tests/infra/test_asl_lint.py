@@ -135,6 +135,19 @@ def _drop(path: str) -> Callable[[Machine], None]:
 
 
 ITEM = "Reduce/ItemProcessor/States/One"
+
+
+def _leave(comment: str | None) -> Callable[[Machine], None]:
+    """An item that fails ends well, and says which step after the map is to fail for it."""
+
+    def change(machine: Machine) -> None:
+        states = _at(machine, "Reduce/ItemProcessor/States")
+        states["One"]["Catch"] = [{**CATCH[0], "Next": "Left"}]
+        states["Left"] = {"Type": "Succeed"} | ({"Comment": comment} if comment else {})
+
+    return change
+
+
 FAULTS: dict[str, tuple[Callable[[Machine], None], str]] = {
     "a next state that does not exist": (_set("Wait/Next", "Nowhere"), "Nowhere"),
     "a type that does not exist": (_set("Wait/Type", "Sleep"), "Sleep"),
@@ -168,6 +181,10 @@ FAULTS: dict[str, tuple[Callable[[Machine], None], str]] = {
         _set("Say/Catch", [{**CATCH[0], "Next": "Done"}]),
         "leads to no Fail",
     ),
+    "an item that fails and is forgotten": (_leave(None), "leads to no Fail"),
+    "an item that is left to nobody": (_leave("Somebody will see to it"), "left to no step"),
+    "an item that is left to a step before it": (_leave("Find fails the run"), "left to no step"),
+    "an item that is left to a step that cannot fail": (_leave("Count sees"), "left to no step"),
     "a map nobody catches": (_drop("Reduce/Catch"), "nobody catches"),
     "a map as wide as it likes": (_drop("Reduce/MaxConcurrency"), "MaxConcurrency"),
     "a distributed map without a label": (_drop("Reduce/Label"), "Label"),
@@ -229,6 +246,13 @@ def test_every_seeded_fault_is_found(fault: str) -> None:
     problems = _lint(broken)
 
     assert any(said in problem for problem in problems), problems
+
+
+def test_an_item_may_leave_its_failure_to_a_step_after_the_map() -> None:
+    machine = copy.deepcopy(SOUND)
+    _leave("It keeps no other from theirs; Say fails the run")(machine)
+
+    assert _lint(machine) == []
 
 
 def test_a_member_written_twice_is_found() -> None:

@@ -14,7 +14,10 @@ STARTED_WITH = {
     "load_bill": {"manifest_key", "attempt"},
     "allocate_month": {"payer", "billing_period", "preview_id"},
     "make_spend_cards": {"at", "period", "waits"},
+    "make_reports": {"at", "rhythm", "end", "again", "waits"},
+    "cut_cubes": {"payer", "billing_period"},
     "close_month": {"month", "by", "attempt"},
+    "measure_savings": set[str](),
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from infra.management import COLUMNS, columns
+from infra.management import COLUMNS, SAVINGS_COLUMNS, columns
 from infra.settings import Delivery, Export, Granularity
 from tests.infra.synthesis import Synthesized
 
@@ -21,9 +21,13 @@ FINOPS = "111122223333"
 
 
 def _export(synthesized: Synthesized) -> dict[str, Any]:
-    [export] = synthesized.resources("AWS::BCMDataExports::Export", "Management").values()
-    properties: dict[str, Any] = export["Properties"]["Export"]
+    properties: dict[str, Any] = _exports(synthesized)["finops-cur2"]["Properties"]["Export"]
     return properties
+
+
+def _exports(synthesized: Synthesized) -> dict[str, Any]:
+    found = synthesized.resources("AWS::BCMDataExports::Export", "Management").values()
+    return {one["Properties"]["Export"]["Name"]: one for one in found}
 
 
 def _asked(synthesized: Synthesized) -> list[str]:
@@ -47,7 +51,9 @@ def _configured(**changed: bool) -> Export:
 def test_it_needs_no_bootstrap_and_has_no_assets(plain: Synthesized) -> None:
     template = plain.templates["Management"]
 
-    assert set(template["Parameters"]) == {"FinOpsAccountId", "FinOpsRegion", "BillingBucketName"}
+    assert set(template["Parameters"]) == {
+        *("FinOpsAccountId", "FinOpsRegion", "BillingBucketName", "ExportRecommendations")
+    }
     assert "Rules" not in template
     assert not (plain.folder / "Management.assets.json").exists()
     # What CloudFormation takes without a bucket to fetch it from.
@@ -94,15 +100,19 @@ def test_what_an_export_leaves_out_is_not_asked_for() -> None:
 
 def test_data_and_manifests_are_replicated_and_deletions_too(plain: Synthesized) -> None:
     [bucket] = plain.resources("AWS::S3::Bucket", "Management").values()
-    [rule] = bucket["Properties"]["ReplicationConfiguration"]["Rules"]
+    rules = bucket["Properties"]["ReplicationConfiguration"]["Rules"]
 
-    assert rule["Status"] == "Enabled"
-    assert rule["Filter"] == {"Prefix": "cur2/"}, "data/ and metadata/ are both below"
-    assert rule["DeleteMarkerReplication"] == {"Status": "Enabled"}
-    assert rule["Destination"]["AccessControlTranslation"] == {"Owner": "Destination"}
-    assert rule["Destination"]["Account"] == {"Ref": "FinOpsAccountId"}
-    assert rule["Destination"]["Metrics"]["Status"] == "Enabled"
-    assert rule["Destination"]["ReplicationTime"] == {"Status": "Enabled", "Time": {"Minutes": 15}}
+    # data/ and metadata/ are both below
+    assert [rule["Filter"] for rule in rules] == [{"Prefix": "cur2/"}, {"Prefix": "coh/"}]
+    assert [rule["Priority"] for rule in rules] == [1, 2]
+    for rule in rules:
+        assert rule["Status"] == "Enabled"
+        assert rule["DeleteMarkerReplication"] == {"Status": "Enabled"}
+        to = rule["Destination"]
+        assert to["AccessControlTranslation"] == {"Owner": "Destination"}
+        assert to["Account"] == {"Ref": "FinOpsAccountId"}
+        assert to["Metrics"]["Status"] == "Enabled"
+        assert to["ReplicationTime"] == {"Status": "Enabled", "Time": {"Minutes": 15}}
 
 
 def test_the_role_has_the_name_that_the_other_end_asks_for(plain: Synthesized) -> None:
@@ -113,16 +123,40 @@ def test_the_role_has_the_name_that_the_other_end_asks_for(plain: Synthesized) -
 
 
 def test_the_export_waits_for_the_right_to_write(plain: Synthesized) -> None:
-    [export] = plain.resources("AWS::BCMDataExports::Export", "Management").values()
+    for export in _exports(plain).values():
+        assert any(name.startswith("SourceBucketPolicy") for name in export["DependsOn"])
 
-    assert any(name.startswith("SourceBucketPolicy") for name in export["DependsOn"])
+
+def test_recommendations_are_exported_whole_and_once_each_where_they_are_wanted(
+    plain: Synthesized,
+) -> None:
+    found = _exports(plain)["finops-coh"]
+    export = found["Properties"]["Export"]
+    asked = export["DataQuery"]["QueryStatement"]
+    [condition] = plain.templates["Management"]["Conditions"].items()
+
+    assert asked == f"SELECT {', '.join(SAVINGS_COLUMNS)} FROM COST_OPTIMIZATION_RECOMMENDATIONS"
+    assert export["DataQuery"]["TableConfigurations"] == {
+        "COST_OPTIMIZATION_RECOMMENDATIONS": {
+            "FILTER": "{}",
+            "INCLUDE_ALL_RECOMMENDATIONS": "FALSE",
+        }
+    }
+    assert json.dumps(export["DestinationConfigurations"]["S3Destination"]["S3Prefix"]) == (
+        json.dumps({"Fn::Join": ["", ["coh/", {"Ref": "AWS::AccountId"}]]})
+    )
+    assert condition == (
+        found["Condition"],
+        {"Fn::Equals": [{"Ref": "ExportRecommendations"}, "yes"]},
+    )
 
 
 def test_direct_delivery_has_no_bucket_and_no_role(full: Synthesized) -> None:
     target = _export(full)["DestinationConfigurations"]["S3Destination"]
 
     assert not full.resources("AWS::S3::Bucket", "Management")
-    assert not full.resources("AWS::IAM::Policy", "Management")
+    # What is lent to push_budgets has nothing to do with deliveries.
+    assert all("Budgets" in name for name in full.resources("AWS::IAM::Policy", "Management"))
     assert target["S3Bucket"] == {"Ref": "BillingBucketName"}
     assert target["S3BucketOwner"] == {"Ref": "FinOpsAccountId"}
 

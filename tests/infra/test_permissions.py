@@ -1,5 +1,6 @@
 """What the doors really ask of AWS, beside what their roles allow: bills and charts come on moto,
-people are invited, budgets planned and decided, spend cards signed for and a month closed.
+people are invited, budgets planned and decided, spend cards signed for and a month closed; reports
+and alerts go out, and what is saved is measured.
 
 Grants of CDK constructs change nothing here (`infra.rights`), so a right that was forgotten would
 be found by the customer. It is found by this test instead: nothing that is called may be missing,
@@ -11,46 +12,61 @@ import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from finops.adapters import spend_cards as kept_cards
+from finops.adapters.webhooks import SecretWebhooks
 from finops.domain.audit import Act, Deed
 from finops.domain.class_policies import ChargeClass, ClassPolicies, PolicyKind
-from finops.domain.errors import ConflictError
+from finops.domain.errors import ConflictError, UnansweredError
 from finops.domain.periods import BillingPeriod
 from finops.domain.rule_changes import MapAccount
 from finops.domain.shares import AccountShares
 from finops.domain.workloads import Workload
 from finops.local.sample.bill import SampleBill, write_sample
+from finops.local.sample.recommendations import write_recommendations
 from finops.runtime import rest, wiring
 from finops.runtime.observability import now
-from finops.usecases import close_month, housekeeping
+from finops.usecases import (
+    close_month,
+    housekeeping,
+    measure_savings,
+    savings_intake,
+    watch_spend,
+)
 from finops.usecases.ports import Save
 from finops.usecases.previews import Preview
+from infra.aws_budgets import ROLE
 from infra.nag import flat
 from infra.people import FOLLOWED
 from infra.views_api import VIEWS
-from tests.infra.synthesis import Synthesized
+from tests.aws_budgets_fakes import BudgetsService
+from tests.infra.synthesis import PAYERS, Synthesized
 from tests.infra.test_doors import DOORS
 
-MACHINE, ALLOCATES, MAKES_CARDS, CLOSES_MONTHS = MACHINES = tuple(
+MACHINE, ALLOCATES, MAKES_CARDS, CLOSES_MONTHS, MAKES_REPORTS = MACHINES = tuple(
     f"arn:aws:states:us-east-1:{DEFAULT_ACCOUNT_ID}:stateMachine:{name}"
-    for name in ("load_bill", "allocate_month", "make_spend_cards", "close_month")
+    for name in ("load_bill", "allocate_month", "make_spend_cards", "close_month", "make_reports")
 )
 BILLING, LEDGER, SORFILE = "billing-bucket", "ledger-bucket", "sorfile-bucket"
 CLOSED, FINANCE = "closes-bucket", "finance-inbox"
 NOTICES, SENDER = "notices", "finops@example.com"
+SECRET = "finops/chat"
+BUDGETS_ROLES = {payer: f"arn:aws:iam::{payer}:role/{ROLE}" for payer in PAYERS}
 TABLES = {
     name: f"{name.lower()}-table"
     for name in (
@@ -59,6 +75,7 @@ TABLES = {
         "Credits",
         *("Rules", "Workloads", "Allocations"),
         *("SpendCards", "Closes", "Delegations", "Settings"),
+        *("Reports", "Savings", "Alerts"),
     )
 }
 ENVIRONMENT = {
@@ -75,6 +92,13 @@ ENVIRONMENT = {
     "ALLOCATE_MONTH_ARN": ALLOCATES,
     "MAKE_SPEND_CARDS_ARN": MAKES_CARDS,
     "CLOSE_MONTH_ARN": CLOSES_MONTHS,
+    "MAKE_REPORTS_ARN": MAKES_REPORTS,
+    "REPORTS_TIME_ZONE": "UTC",
+    "TAGGING_REGIONS": "eu-west-1",
+    "WEBHOOKS": json.dumps({"chat": f"Slack:{SECRET}"}),
+    "WEBHOOK_NAMES": "chat",
+    "BUDGETS_ADDRESS": SENDER,
+    "BUDGETS_ROLES": json.dumps(BUDGETS_ROLES),
     "CARDS_FROM": "",
     "CARDS_TIME_ZONE": "UTC",
     "COST_BASIS": "billed",
@@ -114,6 +138,7 @@ ARNS = {
 }
 POOL = "the user pool"
 ORGANIZATION = "arn:<AWS::Partition>:organizations::999988887777"
+SECRETS = "arn:aws:secretsmanager:eu-west-1:111122223333:secret"
 NAMED = {
     "<BillingBucket": ARNS[BILLING],
     "<LedgerBucket": ARNS[LEDGER],
@@ -124,6 +149,7 @@ NAMED = {
     "<AllocationsallocatemonthMachine": ALLOCATES,
     "<SpendCardsmakespendcardsMachine": MAKES_CARDS,
     "<ClosesclosemonthMachine": CLOSES_MONTHS,
+    "<CostReportsmakereportsMachine": MAKES_REPORTS,
     "<NoticesBus": ARNS[NOTICES],
     "<PeoplePool": POOL,
 }
@@ -155,11 +181,25 @@ class Office:
     calls: dict[str, set[Call]] = field(default_factory=dict)
     notices: list[dict[str, Any]] = field(default_factory=list)
     rival: Callable[[], Any] | None = None  # who is faster than the next that writes
+    told: dict[str, Any] = field(default_factory=dict)  # what AWS answers that moto does not know
+    budgets: BudgetsService = field(default_factory=lambda: BudgetsService(now().date()))
 
-    def client(self, service: str) -> Any:
-        made = boto3.client(service, region_name="us-east-1")
-        made.meta.events.register("provide-client-params", self._note)
+    def client(self, service: str, region_name: str = "us-east-1", **lent: str) -> Any:
+        made = boto3.client(service, region_name=region_name, **lent)
+        if not lent:  # with what another account lent, its role is asked
+            made.meta.events.register("provide-client-params", self._note)
+        made.meta.events.register_first("before-send", self._tell)
+        made.meta.events.register_first("before-send.budgets", self.budgets.answer)
         return made
+
+    def _tell(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
+        target = request.headers.get("X-Amz-Target", b"")
+        operation = (target.decode() if isinstance(target, bytes) else target).partition(".")[2]
+        if operation not in self.told:
+            return None
+        answer = AWSResponse(request.url, 200, {}, None)
+        answer._content = json.dumps(self.told[operation]).encode()
+        return answer
 
     def open(self, door: str, event: dict[str, Any]) -> Any:
         self.door = door
@@ -231,7 +271,15 @@ def _forget() -> None:
 
 
 class _Context:
-    function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "test"
+    function_name = memory_limit_in_mb = aws_request_id = "test"
+    invoked_function_arn = f"arn:aws:lambda:us-east-1:{DEFAULT_ACCOUNT_ID}:function:test"
+
+
+class _ChatRoom:
+    """What takes every message."""
+
+    def request(self, *_: Any, **__: Any) -> Any:
+        return SimpleNamespace(status=200)
 
 
 def _rights(operation: str, asked: dict[str, Any]) -> Iterator[Call]:
@@ -271,6 +319,16 @@ def _rights(operation: str, asked: dict[str, Any]) -> Iterator[Call]:
             yield f"organizations:{operation}", f"{ORGANIZATION}:{kind}/o-1/{asked['ParentId']}"
         case "ListTagsForResource":
             yield f"organizations:{operation}", f"{ORGANIZATION}:account/o-1/{asked['ResourceId']}"
+        case "GetPreferences" | "ListEnrollmentStatuses" | "ListRecommendations":
+            yield f"cost-optimization-hub:{operation}", "*"
+        case "GetResources":
+            yield "tag:GetResources", "*"
+        case "GetCallerIdentity":
+            return  # nobody is refused that
+        case "AssumeRole":
+            yield "sts:AssumeRole", asked["RoleArn"].replace(":aws:", ":<AWS::Partition>:", 1)
+        case "GetSecretValue":
+            yield f"secretsmanager:{operation}", f"{SECRETS}:{asked['SecretId']}-abcdef"
         case "DescribeExecution":
             machine = asked["executionArn"].replace(":execution:", ":stateMachine:")
             yield "states:DescribeExecution", machine
@@ -290,7 +348,14 @@ def calls(
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
-        patch.setattr(wiring, "client", office.client)
+        patch.setattr(wiring, "_made", office.client)
+        patch.setattr(SecretWebhooks.__init__, "__defaults__", (_ChatRoom,))
+        # The bill is as old as it is, whoever runs this.
+        patch.setattr(savings_intake, "PAYERS_OF", 120)
+        # moto copies a table for a transaction, and must not be told of others meanwhile.
+        patch.setattr(watch_spend, "AT_ONCE", 1)
+        # What was replaced goes at once.
+        patch.setattr(measure_savings, "LINGERS", timedelta(0))
         # A door keeps what it has read of the ledger; nothing of an earlier run may be found.
         patch.setattr(housekeeping, "TOTALS_KEPT", timedelta(0))
         # Of each card the lines are a document, as those of a large one are.
@@ -310,6 +375,12 @@ def calls(
         _know_accounts(office, bill)
         _organize(office, bill)
         _sign(office, bill)
+        _watch(office, bill)
+        _report(office, bill)
+        _tag(office)
+        _save(office, bill, folder)
+        office.open("push_budgets", {"thorough": True})
+        office.open("expire_generations", {})
         _close(office, bill)
         for restate in (3, 4):
             _correct(office, _sample(folder, restate), folder)
@@ -339,6 +410,9 @@ def _furnish(full: Synthesized) -> str:
             definition='{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}',
         )
     boto3.client("events", region_name="us-east-1").create_event_bus(Name=NOTICES)
+    boto3.client("secretsmanager", region_name="us-east-1").create_secret(
+        Name=SECRET, SecretString="https://chat.example/room"
+    )
     boto3.client("sesv2", region_name="us-east-1").create_email_identity(EmailIdentity=SENDER)
     cognito = boto3.client("cognito-idp", region_name="us-east-1")
     pool = cognito.create_user_pool(PoolName="people", UsernameAttributes=["email"])
@@ -424,6 +498,7 @@ def _organize(office: Office, bill: SampleBill) -> None:
     _say_who_pays(office, bill)
     _search(office, bill)
     _view(office, bill, "financial_admin")
+    office.open("watch_spend", {"billing_period": bill.billing_period})
     _allocate(office, bill)
     _see_allocations(office, bill)
     _explain(office, bill)
@@ -987,6 +1062,157 @@ def _correct(office: Office, bill: SampleBill, folder: Path) -> None:
     step = {"month": following, "by": f"{CLOSER}@example.com", "attempt": 1}
     with pytest.raises(ConflictError):
         office.open("begin_close", step)
+
+
+# What comes to you --------------------------------------------------------------------------------
+
+
+def _set(office: Office, part: str, **said: Any) -> None:
+    known = office.ask("settings_api", "GET", "/settings")
+    put = {"If_Match": str(known["version"])}
+    office.ask("settings_api", "PUT", f"/settings/{part}", known[part] | said, **put)
+
+
+def _watch(office: Office, bill: SampleBill) -> None:
+    """Spend is looked at, people and a room are told; an alert is answered, a channel tried."""
+
+    def ask(method: str, path: str, body: Any = None, **headers: str) -> Any:
+        return office.ask("alerts_api", method, path, body, **headers)
+
+    channel = {"name": "ours", "recipients": ["ours@example.com"], "webhook": "chat"}
+    _set(office, "alerts", channels=[channel])
+    event = {"billing_period": bill.billing_period}
+
+    def rival() -> None:
+        with suppress(RuntimeError):  # its mails do not go out either
+            office.open("watch_spend", event)
+
+    office.rival = rival
+    _mail(office, "watch_spend", event)
+    alert = ask("GET", "/alerts")["items"][0]
+    place = f"/alerts/{alert['alert_id']}"
+    version = str(ask("GET", place)["version"])
+    for _ in range(2):
+        answer = {"command": "Acknowledge", "reason": "known"}
+        ask("POST", f"{place}/answers", answer, If_Match=version, Idempotency_Key="an-answer")
+    ask("POST", "/alerts/checks")
+    ask("POST", "/alerts/channels/ours/tests")
+
+
+def _report(office: Office, bill: SampleBill) -> None:
+    """A month's reports go out with a gap; cubes are cut, and cut anew by other tags; the reports go
+    out whole, and are read again.
+    """
+    end = str(BillingPeriod(bill.billing_period).end)
+    office.ask("reports_api", "GET", f"/reports/cost?span=month&end={end}")
+    _send_reports(office, {"run_id": "a-gap", "rhythm": "Monthly", "end": end})
+    _cut_cubes(office, {})
+    _set(office, "tags", report_keys=["user:Team"], required_keys=["user:Team"])
+    _cut_cubes(office, {"payer": bill.payer_id, "billing_period": bill.billing_period})
+    _send_reports(office, {"run_id": "all", "rhythm": "Monthly", "end": end, "again": True})
+
+    def ask(method: str, path: str, body: Any = None, **headers: str) -> Any:
+        return office.ask("reports_api", method, path, body, **headers)
+
+    ask("GET", f"/reports/cost?span=month&end={end}")
+    ask("GET", f"/reports/history?until={bill.billing_period}")
+    kept = ask("GET", f"/reports/cost/kept?span=month&since={end}")["items"]
+    ask("GET", f"/reports/cost/kept/{kept[0]['report_id']}")
+    for _ in range(2):
+        wish = {"span": "month", "end": end}
+        run = ask("POST", "/reports/cost/runs", wish, Idempotency_Key="some-reports")
+    ask("GET", f"/reports/cost/runs/{run['run_id']}")
+
+
+def _send_reports(office: Office, step: dict[str, Any]) -> None:
+    """The way of `make_reports`: mails do not go out at first."""
+    planned = office.open("plan_reports", step)
+    for item in _work(planned["items_key"]):
+        office.open("write_report", item)
+    mails = boto3.client("sesv2", region_name="us-east-1")
+    mails.delete_email_identity(EmailIdentity=SENDER)
+    assert office.open("tell_reports", {"planned": planned})["failed"]
+    mails.create_email_identity(EmailIdentity=SENDER)
+    assert office.open("tell_reports", {"planned": planned})["sent"] > 0
+
+
+def _cut_cubes(office: Office, of: dict[str, str]) -> None:
+    """The way of `cut_cubes`."""
+    planned = office.open("plan_cubes", of)
+    for item in _work(planned["items_key"]):
+        office.open("cut_cube", item)
+    assert office.open("publish_cubes", {"planned": planned})["published"] == 1
+
+
+def _tag(office: Office) -> None:
+    """A region is scanned, and the tags of a bill looked at."""
+    office.open("scan_tags", {})
+    for path in ("coverage?by=owner", "untagged", "commands?key=user:Team", "report", "scans"):
+        for role in ("financial_admin", "product_owner"):
+            office.answered(role, "tags_api", "GET", f"/tags/{path}")
+    for _ in range(2):
+        office.ask("tags_api", "POST", "/tags/scans", Idempotency_Key="a-scan")
+
+
+def _save(office: Office, bill: SampleBill, folder: Path) -> None:
+    """What could be saved comes as a file and by the API; some is done, and measured in the bill."""
+
+    def ask(method: str, path: str, body: Any = None, role: str = "", **headers: str) -> Any:
+        who = role or "financial_admin"
+        return office.answered(who, "savings_api", method, path, body, **headers)
+
+    stated = write_recommendations(folder, folder, day=BillingPeriod(bill.billing_period).start)
+    s3 = boto3.client("s3", region_name="us-east-1")
+    listed = json.loads(stated.manifest_path.read_text())["dataFiles"]
+    for key in [*(one.split("/", 3)[3] for one in listed), stated.manifest_key]:
+        s3.upload_file(str(folder / key), BILLING, key)
+    found = office.open("find_delivery", _look(stated.manifest_key))
+    taken = office.open("take_recommendations", {"load_id": found["load_id"]})
+    assert taken["number"] > 0
+    cases = [one for one in ask("GET", "/savings?limit=1000")["items"] if one["resource_id"]]
+    for path in ("totals", "report", cases[0]["saving_id"]):
+        ask("GET", f"/savings/{path}")
+    some = [{name: one[name] for name in ("saving_id", "version")} for one in cases[:3]]
+    chosen = {"decision": "Approve", "savings": some}
+    assert len(ask("POST", "/savings/decisions", chosen)["decided"]) == 3
+    for _ in range(2):
+        least = {"decision": "Approve", "found": {"least": "100000000"}}
+        ask("POST", "/savings/decisions", least, Idempotency_Key="all-of-them")
+    assert office.open("plan_measures", {})["status"] == "Nothing"
+    for one in cases[:2]:
+        done = {"decision": "Implement", "on": f"{bill.billing_period}-10"}
+        path = f"/savings/{one['saving_id']}"
+        version = str(ask("GET", path)["version"])
+        ask("POST", f"{path}/decisions", done, role="cloud_engineer", If_Match=version)
+        _measure(office)
+    _measure(office)
+    ask("GET", "/savings/realised")
+    ask("POST", "/savings/collections")
+    _collect(office, bill)
+
+
+def _measure(office: Office) -> None:
+    """The way of `measure_savings`."""
+    planned = office.open("plan_measures", {})
+    for item in _work(planned["items_key"]):
+        office.open("read_usages", item)
+    office.open("publish_measures", {"planned": planned})
+
+
+def _collect(office: Office, bill: SampleBill) -> None:
+    """AWS is asked in vain, and then in the name of the organization that pays."""
+    with pytest.raises(UnansweredError):
+        office.open("collect_recommendations", {"always": True})
+    payer = {"accountId": bill.payer_id, "status": "Active"}
+    office.told = {
+        "DescribeOrganization": {"Organization": {"MasterAccountId": bill.payer_id}},
+        "ListEnrollmentStatuses": {"items": [payer], "includeMemberAccounts": True},
+        "GetPreferences": {"savingsEstimationMode": "AfterDiscounts"},
+        "ListRecommendations": {"items": []},
+    }
+    [source] = office.open("collect_recommendations", {"always": True})["sources"]
+    assert source["status"] == "Taken"
+    office.told = {}
 
 
 def _audit(office: Office) -> None:

@@ -1,6 +1,7 @@
 """The REST API: who gets in, and what is refused before a door is asked."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -124,6 +125,37 @@ ROUTES = {
     "GET /settings",
     "PUT /settings/cards",
     "PUT /settings/close",
+    "GET /alerts",
+    "GET /alerts/{alert_id}",
+    "POST /alerts/{alert_id}/answers",
+    "POST /alerts/checks",
+    "POST /alerts/channels/{name}/tests",
+    "PUT /settings/reports",
+    "PUT /settings/tags",
+    "PUT /settings/alerts",
+    "GET /reports/cost",
+    "GET /reports/cost/kept",
+    "GET /reports/cost/kept/{report_id}",
+    "POST /reports/cost/runs",
+    "GET /reports/cost/runs/{run_id}",
+    "GET /reports/history",
+    "GET /savings",
+    "GET /savings/totals",
+    "GET /savings/report",
+    "GET /savings/realised",
+    "POST /savings/decisions",
+    "POST /savings/collections",
+    "GET /savings/{saving_id}",
+    "POST /savings/{saving_id}/decisions",
+    "GET /tags/coverage",
+    "GET /tags/missing",
+    "GET /tags/untagged",
+    "GET /tags/keys",
+    "GET /tags/values",
+    "GET /tags/commands",
+    "GET /tags/report",
+    "GET /tags/scans",
+    "POST /tags/scans",
 }
 # By the first word of a path, whose door it leads to.
 LEADS_TO = {
@@ -150,25 +182,39 @@ LEADS_TO = {
     "explain": "ExplainApiexplainapi",
     "resources": "ResourcesApiresourcesapi",
     "accounts": "AccountsApiaccountsapi",
+    "alerts": "AlertsApialertsapi",
+    "reports": "ReportsApireportsapi",
+    "savings": "SavingsApisavingsapi",
+    "tags": "TagsApitagsapi",
 }
 # By the last word, where a subject has several doors.
 LAST_LEADS_TO = dict.fromkeys(("proposal", "remaps"), "RemapsApiremapsapi")
 
 
+INTEGRATION = "x-amazon-apigateway-integration"
+VALIDATOR = "x-amazon-apigateway-request-validator"
+
+
+def _definition(synthesized: Synthesized) -> dict[str, Any]:
+    [api] = synthesized.resources("AWS::ApiGateway::RestApi").values()
+    definition: dict[str, Any] = api["Properties"]["Body"]
+    return definition
+
+
 def _methods(synthesized: Synthesized) -> dict[str, dict[str, Any]]:
-    resources = synthesized.templates["Api"]["Resources"]
-
-    def path(reference: dict[str, Any]) -> str:
-        if "Ref" not in reference:
-            return ""  # the root is an attribute of the API
-        part = resources[reference["Ref"]]["Properties"]
-        return f"{path(part['ParentId'])}/{part['PathPart']}"
-
     return {
-        f"{method['Properties']['HttpMethod']} {path(method['Properties']['ResourceId'])}": method[
-            "Properties"
-        ]
-        for method in synthesized.resources("AWS::ApiGateway::Method").values()
+        f"{method.upper()} {path}": operation
+        for path, operations in _definition(synthesized)["paths"].items()
+        for method, operation in operations.items()
+    }
+
+
+def _asked(synthesized: Synthesized) -> dict[str, dict[str, Any]]:
+    """The methods that lead to a door: all but the preflights."""
+    return {
+        route: method
+        for route, method in _methods(synthesized).items()
+        if not route.startswith("OPTIONS ")
     }
 
 
@@ -182,11 +228,15 @@ def test_the_routes_are_those_of_the_product(plain: Synthesized) -> None:
     assert set(_methods(plain)) == ROUTES
 
 
-def test_each_route_leads_to_the_door_of_its_subject(plain: Synthesized) -> None:
-    for route, method in _methods(plain).items():
-        uri = json.dumps(method["Integration"]["Uri"])
+@pytest.mark.parametrize("fixture", ["plain", "full"])
+def test_each_route_leads_to_the_door_of_its_subject(
+    fixture: str, request: pytest.FixtureRequest
+) -> None:
+    for route, method in _asked(request.getfixturevalue(fixture)).items():
+        integration = method[INTEGRATION]
         door = LAST_LEADS_TO.get(route.rpartition("/")[2]) or LEADS_TO[route.split("/")[1]]
-        assert f"{door}Function" in uri, route
+        assert integration["uri"]["Fn::Join"][1][1]["Fn::GetAtt"][0].startswith(f"{door}Function")
+        assert (integration["type"], integration["httpMethod"]) == ("aws_proxy", "POST"), route
 
 
 def test_a_page_may_read_what_it_goes_on_with(full: Synthesized) -> None:
@@ -199,28 +249,79 @@ def test_a_page_may_read_what_it_goes_on_with(full: Synthesized) -> None:
 
 
 @pytest.mark.parametrize("fixture", ["plain", "full"])
-def test_every_route_asks_for_a_token(fixture: str, request: pytest.FixtureRequest) -> None:
+def test_every_route_asks_for_a_token_of_our_people(
+    fixture: str, request: pytest.FixtureRequest
+) -> None:
     synthesized: Synthesized = request.getfixturevalue(fixture)
-    for route, method in _methods(synthesized).items():
-        if not route.startswith("OPTIONS"):
-            assert method["AuthorizationType"] == "COGNITO_USER_POOLS", route
-            assert "AuthorizerId" in method, route
+    [(name, scheme)] = _definition(synthesized)["components"]["securitySchemes"].items()
+    authorizer = scheme["x-amazon-apigateway-authorizer"]
+    [pool] = authorizer["providerARNs"]
+    [people] = synthesized.resources("AWS::Cognito::UserPool")
+
+    assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "header", "Authorization")
+    assert scheme["x-amazon-apigateway-authtype"] == "cognito_user_pools"
+    assert authorizer["type"] == "cognito_user_pools"
+    assert synthesized.referred(pool) == {"Fn::GetAtt": [people.partition("/")[2], "Arn"]}
+    for route, method in _asked(synthesized).items():
+        assert method["security"] == [{name: []}], route
 
 
-def test_every_route_is_validated(plain: Synthesized) -> None:
-    [validator] = plain.resources("AWS::ApiGateway::RequestValidator").values()
+@pytest.mark.parametrize("fixture", ["plain", "full"])
+def test_every_route_is_validated(fixture: str, request: pytest.FixtureRequest) -> None:
+    synthesized: Synthesized = request.getfixturevalue(fixture)
+    [(name, validator)] = _definition(synthesized)[f"{VALIDATOR}s"].items()
 
-    assert validator["Properties"]["ValidateRequestBody"] is True
-    assert validator["Properties"]["ValidateRequestParameters"] is True
-    assert all("RequestValidatorId" in method for method in _methods(plain).values())
+    assert validator == {"validateRequestBody": True, "validateRequestParameters": True}
+    for route, method in _asked(synthesized).items():
+        assert method[VALIDATOR] == name, route
+
+
+def test_what_varies_in_a_path_is_told(plain: Synthesized) -> None:
+    for route, method in _asked(plain).items():
+        told = [parameter["name"] for parameter in method["parameters"]]
+        assert told == re.findall("{(.*?)}", route)
+        assert all(each["in"] == "path" and each["required"] for each in method["parameters"])
+
+
+def test_nothing_is_routed_beside_the_definition(full: Synthesized) -> None:
+    beside = ("Method", "Resource", "Authorizer", "RequestValidator", "GatewayResponse", "Model")
+    for type_ in beside:
+        assert not full.resources(f"AWS::ApiGateway::{type_}"), type_
+
+
+def test_a_definition_replaces_the_one_before(plain: Synthesized) -> None:
+    [api] = plain.resources("AWS::ApiGateway::RestApi").values()
+
+    assert api["Properties"]["Mode"] == "overwrite"
+    assert api["Properties"]["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+
+
+def test_another_definition_is_another_deployment(plain: Synthesized, full: Synthesized) -> None:
+    [one] = plain.resources("AWS::ApiGateway::Deployment")
+    [other] = full.resources("AWS::ApiGateway::Deployment")
+
+    assert one != other
+    assert _stage(full)["DeploymentId"] == {"Ref": other.partition("/")[2]}
+
+
+@pytest.mark.parametrize("fixture", ["plain", "full"])
+def test_a_stack_has_room_to_grow(fixture: str, request: pytest.FixtureRequest) -> None:
+    """CloudFormation takes 500 resources and a million bytes of a template."""
+    synthesized: Synthesized = request.getfixturevalue(fixture)
+    for name, template in synthesized.templates.items():
+        assert len(template["Resources"]) < 400, name
+        assert (synthesized.folder / f"{name}.template.json").stat().st_size < 900_000, name
 
 
 def test_a_load_is_started_with_a_manifest_key(plain: Synthesized) -> None:
-    [model] = plain.resources("AWS::ApiGateway::Model").values()
-    body = _methods(plain)["POST /loads"]["RequestModels"]["application/json"]
+    body = _methods(plain)["POST /loads"]["requestBody"]
+    model = _definition(plain)["components"]["schemas"]["Manifest"]
 
-    assert model["Properties"]["Schema"]["required"] == ["manifest_key"]
-    assert body["Ref"].startswith("RestApiManifest")
+    assert body["required"] is True
+    assert body["content"]["application/json"]["schema"] == {
+        "$ref": "#/components/schemas/Manifest"
+    }
+    assert model["required"] == ["manifest_key"]
 
 
 def test_requests_are_throttled_logged_and_traced(plain: Synthesized) -> None:
@@ -237,26 +338,43 @@ def test_requests_are_throttled_logged_and_traced(plain: Synthesized) -> None:
 
 
 def test_refusals_are_problems(plain: Synthesized) -> None:
-    refusals = plain.resources("AWS::ApiGateway::GatewayResponse").values()
+    refusals = _definition(plain)["x-amazon-apigateway-gateway-responses"]
 
     assert len(refusals) == 10
-    for refusal in refusals:
-        properties = refusal["Properties"]
-        content_type = properties["ResponseParameters"]["gatewayresponse.header.Content-Type"]
-        problem = json.loads(properties["ResponseTemplates"]["application/json"])
-        assert content_type == "'application/problem+json'"
-        assert str(problem["status"]) == properties["StatusCode"]
+    for refusal in refusals.values():
+        problem = json.loads(refusal["responseTemplates"]["application/json"])
+        assert refusal["responseParameters"] == {
+            "gatewayresponse.header.Content-Type": "'application/problem+json'"
+        }
+        assert str(problem["status"]) == refusal["statusCode"]
         assert problem["title"]
 
 
 def test_pages_of_other_origins_are_not_served_unless_named(
     plain: Synthesized, full: Synthesized
 ) -> None:
-    assert not any(route.startswith("OPTIONS") for route in _methods(plain))
-    asked = {route for route in _methods(full) if route.startswith("OPTIONS")}
-    assert {f"OPTIONS {route.partition(' ')[2]}" for route in ROUTES} <= asked
-    assert "https://finops.example.com" in json.dumps(_methods(full)["OPTIONS /bills"])
-    assert "'*'" not in json.dumps(_methods(full)["OPTIONS /bills"])
+    assert _methods(plain) == _asked(plain)
+    preflights = {route for route in _methods(full) if route.startswith("OPTIONS ")}
+    assert preflights == {f"OPTIONS {route.partition(' ')[2]}" for route in ROUTES}
+
+
+def test_a_preflight_names_the_origin_that_asks(full: Synthesized) -> None:
+    preflight = _methods(full)["OPTIONS /bills"]
+    answer = preflight[INTEGRATION]["responses"]["default"]
+    told = answer["responseParameters"]
+
+    assert "security" not in preflight
+    assert preflight[INTEGRATION]["type"] == "mock"
+    assert answer["statusCode"] == "204"
+    assert told["method.response.header.Access-Control-Allow-Origin"] == (
+        "'https://finops.example.com'"
+    )
+    assert told["method.response.header.Vary"] == "'Origin'"
+    assert '$origin == "http://localhost:5173"' in answer["responseTemplates"]["application/json"]
+    assert "'*'" not in json.dumps(preflight)
+    assert {
+        f"method.response.header.{name}" for name in preflight["responses"]["204"]["headers"]
+    } == (set(told))
 
 
 def test_a_firewall_stands_in_front_where_asked(plain: Synthesized, full: Synthesized) -> None:

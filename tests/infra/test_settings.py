@@ -8,7 +8,7 @@ import pytest
 from aws_cdk import App
 
 from infra.application import build
-from infra.settings import CostBasis, Delivery, Federation, Mfa, Oidc, Settings
+from infra.settings import CostBasis, Delivery, Federation, Mfa, Oidc, Room, Settings, Webhook
 from tests.infra.synthesis import Synthesized
 
 ROOT = Path(__file__).parent.parent.parent
@@ -51,6 +51,12 @@ def test_cdk_json_says_everything_and_it_all_has_a_meaning() -> None:
     assert (settings.mail.sender, settings.mail.make_identity) == (None, True)
     assert (settings.mail.logo, settings.mail.app_url, settings.mail.digest_hour) == (None, None, 6)
     assert settings.mail.invitation_text == TEXTS["invitation_text"]
+    assert (settings.mail.report_text, settings.mail.alert_subject) == (
+        TEXTS["report_text"],
+        TEXTS["alert_subject"],
+    )
+    assert (settings.reports_hour, settings.webhooks, settings.tagging_regions) == (7, (), ())
+    assert (settings.savings_api, settings.aws_budgets) == (True, False)
 
 
 def test_the_command_says_everything_as_text() -> None:
@@ -70,6 +76,38 @@ def test_the_command_says_an_object_as_json() -> None:
     assert settings.group_roles == {"buyers": "vendor_manager"}
     assert settings.mail.digest_subject == "Your morning"
     assert settings.mail.digest_hour == 0
+
+
+def test_a_webhook_is_a_room_of_a_kind_and_the_secret_that_holds_its_address() -> None:
+    rooms = {"ops": "Teams:finops/teams", "chat": "Slack:finops/slack-AbCdEf"}
+
+    told = _settings(webhooks=json.dumps(rooms), tagging_regions="eu-central-1, us-gov-west-1")
+
+    assert told.webhooks == (
+        Webhook(name="chat", room=Room.SLACK, secret="finops/slack-AbCdEf"),
+        Webhook(name="ops", room=Room.TEAMS, secret="finops/teams"),
+    )
+    assert told.tagging_regions == ("eu-central-1", "us-gov-west-1")
+
+
+@pytest.mark.parametrize(
+    "said, words",
+    [
+        ({"payers": ["222233334444"]}, "aws_budgets: fill alarm_email as well"),
+        ({"alarm_email": "finops@example.com"}, "aws_budgets: fill payers as well"),
+    ],
+)
+def test_aws_budgets_without_anybody_to_warn_or_anything_to_watch_are_refused(
+    said: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        _settings(aws_budgets="true", **said)
+
+
+def test_aws_budgets_warn_the_address_of_the_alarms_about_the_payers() -> None:
+    told = _settings(aws_budgets="true", alarm_email="finops@example.com", payers=["222233334444"])
+
+    assert told.aws_budgets is True
 
 
 def test_cost_is_billed_or_effective_and_blended_is_refused_with_the_reason() -> None:
@@ -122,6 +160,26 @@ def test_cost_is_billed_or_effective_and_blended_is_refused_with_the_reason() ->
         ("texts", {**TEXTS, "invitation_text": "You are {username}"}),
         ("texts", {**TEXTS, "invitation_subject": "x" * 141}),
         ("texts", {**TEXTS, "digest_text": "x" * 1501}),
+        ("texts", {**TEXTS, "report_subject": ""}),
+        ("texts", {**TEXTS, "report_subject": "x" * 141}),
+        ("texts", {**TEXTS, "alert_text": "x" * 1501}),
+        ("texts", {word: TEXTS[word] for word in TEXTS if word != "alert_text"}),
+        ("reports_hour", 24),
+        ("reports_hour", "seven"),
+        ("webhooks", {"chat": "https://hooks.example.com/services/T0/B0"}),
+        ("webhooks", {"chat": "Slack"}),
+        ("webhooks", {"chat": "Slack:"}),
+        ("webhooks", {"chat": "IRC:finops/chat"}),
+        ("webhooks", {"chat": "Slack:finops chat"}),
+        ("webhooks", {"the chat": "Slack:finops/chat"}),
+        ("webhooks", {"": "Slack:finops/chat"}),
+        ("webhooks", {"x" * 51: "Slack:finops/chat"}),
+        ("webhooks", "chat=Slack:finops/chat"),
+        ("webhooks", ["Slack:finops/chat"]),
+        ("savings_api", "sometimes"),
+        ("tagging_regions", "Frankfurt"),
+        ("tagging_regions", ["eu-central-1a"]),
+        ("aws_budgets", "yes"),
     ],
 )
 def test_a_word_that_means_nothing_is_refused(key: str, value: Any) -> None:

@@ -205,6 +205,9 @@ TABLES: dict[str, tuple[list[str], dict[str, list[str]]]] = {
     "Closes": (["pk", "sk"], {"by_kind": ["kind", "changed_at"]}),
     "Delegations": (["pk", "sk"], {"by_kind": ["kind", "changed_at"]}),
     "Settings": (["pk", "sk"], {"by_kind": ["kind", "changed_at"]}),
+    "Reports": (["pk", "sk"], {"by_kind": ["kind", "changed_at"]}),
+    "Savings": (["pk", "sk"], {"by_kind": ["kind", "changed_at"]}),
+    "Alerts": (["pk", "sk"], {"by_kind": ["kind", "changed_at"]}),
     "Audit": (["entity", "sequence"], {"by_month": ["month", "at"], "by_actor": ["actor", "at"]}),
     "Requests": (["request"], {}),
 }

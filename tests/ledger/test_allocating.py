@@ -41,6 +41,7 @@ from finops.domain.errors import FinOpsError
 from finops.domain.money import TICKS_PER_UNIT
 from finops.domain.periods import Period
 from finops.domain.shares import WHOLE, AccountShares, Revision
+from finops.domain.tag_settings import KeyAlias, TagAliases, TagSettings, ValueAlias
 from finops.domain.workloads import Workload
 from finops.ledger import allocating, engine, ownership
 from tests.domain.test_allocations import TRAPS, Trap
@@ -62,6 +63,7 @@ PAYERS = ("111122223333", "999900001111")
 ACCOUNTS = ("444455556666", "555566667777", "666677778888")
 PRODUCTS = tuple(f"retail.digital.shop.p{n}" for n in range(5))
 RESOURCES = ("i-1", "i-2", "arn:aws:s3:::it's_50%", "größe\nzwei", "[a]!")
+KEYS = ("user:Team", "user:team", "b", "it's")
 TEXTS = ("", "web", "web-shop", "50%", "a_b", "it's", "x!y", "größe", "two\nlines")
 PATTERNS = ("*", "web*", "*-shop", "?eb", "50%", "a_b", "a?b", "*'*", "x!y", "*!*", "gr??e", "[a]*")
 DAYS = tuple(date(2026, 8, 31) + timedelta(n) for n in range(8))
@@ -149,6 +151,7 @@ def organisation(random: Random) -> Organisation:
             policies={p: _policies(random, p) for p in PAYERS if random.random() < 0.8},
             basis=random.choice(list(CostBasis)),
             known_at=random.choice([None, None, _at(random.choice(DAYS))]),
+            aliases=_aliases(random),
         ),
         products={p: _life(random) for p in PRODUCTS if random.random() < 0.95},
     )
@@ -183,7 +186,7 @@ def _charge(random: Random) -> Charge:
         invoice_issuer_name=random.choice(["Amazon Web Services, Inc.", None]),
         billing_entity=random.choice(["AWS", "AWS", "AWS Marketplace", None]),
         commitment_discount_id=random.choice([None, "plan"]),
-        tags=random.choice([None, tagged(**{"user:Team": random.choice(TEXTS), "b": "web"})]),
+        tags=random.choice([None, tagged(**{key: random.choice(TEXTS) for key in _keys(random)})]),
         split_parent_resource_id=None,
     )
     return Charge(key, 1, 0, _amount(random), _amount(random), None, 0, 0)
@@ -255,10 +258,7 @@ def _claim_rules(random: Random) -> ClaimRules:
             "tag": random.choice(
                 [
                     None,
-                    TagPattern(
-                        key=random.choice(["user:Team", "b", "it's"]),
-                        value=random.choice(PATTERNS),
-                    ),
+                    TagPattern(key=random.choice(KEYS), value=random.choice([*PATTERNS, *TEXTS])),
                 ]
             ),
             "name": random.choice([None, "i-?", "*", *RESOURCES, "*%", "gr?*e?zwei", "[a]?"]),
@@ -277,6 +277,22 @@ def _claim_rules(random: Random) -> ClaimRules:
                 )
             )
     return ClaimRules(rules=tuple(rules))
+
+
+def _keys(random: Random) -> list[str]:
+    return random.sample(KEYS, random.choice([1, 2, 2, 3]))
+
+
+def _aliases(random: Random) -> TagAliases:
+    """Spellings of a few keys and values; none where there is no table."""
+    if random.random() < 0.4:
+        return TagAliases()
+    key, *others = random.sample(KEYS, random.choice([1, 2, 3]))
+    told = [ValueAlias(key=key, value="web", alias=one) for one in random.sample(TEXTS, 3)]
+    return TagSettings(
+        key_aliases=tuple(KeyAlias(key=key, alias=one) for one in others),
+        value_aliases=tuple(one for one in told if one.alias != one.value),
+    ).aliases
 
 
 def _policies(random: Random, payer: str) -> ClassPolicies:
@@ -532,8 +548,8 @@ def test_a_billion_dollars_a_product_are_spread_to_the_tick(worker: Worker) -> N
 def test_parts_that_do_not_add_up_are_never_handed_on(
     worker: Worker, large: Organisation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = allocating._AMOUNTS.replace("WHERE amount <> 0", "WHERE amount > 1")
-    monkeypatch.setattr(allocating, "_AMOUNTS", broken)
+    broken = allocating.AMOUNTS.replace("WHERE amount <> 0", "WHERE amount > 1")
+    monkeypatch.setattr(allocating, "AMOUNTS", broken)
 
     with pytest.raises(ArithmeticError, match="differ by"):
         made(worker, *large)

@@ -14,6 +14,7 @@ from finops.local.commands import people
 from finops.local.commands import settings as commands
 from finops.usecases.settings_views import organisation_settings
 
+BOTH = ["user:Team", "user:Stage"]
 KNOWN = organisation_settings(OrganisationSettings(version=3))
 
 
@@ -114,11 +115,77 @@ def test_a_file_that_is_something_else_is_named(api: Kept, tmp_path: Path, conte
         run("set", "close", str(tmp_path / "absent.json"))
 
 
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["reports", "--rhythms", "Weekly"], {"rhythms": ["Weekly"]}),
+        (["reports", "--roles", "none"], {"roles": []}),
+        (["reports", "--roles", "product_owner"], {"roles": ["product_owner"]}),
+        (["tags", "--required-keys", "user:Team, user:Stage"], {"required_keys": BOTH}),
+        (["tags", "--report-keys", "none"], {"report_keys": []}),
+        (["alerts", "--levels", "50%,80,99.5%"], {"levels": [5_000, 8_000, 9_950]}),
+        (["alerts", "--levels", "none", "--no-pace"], {"levels": [], "pace": False}),
+        (["alerts", "--credit-days", "14"], {"credit_days": [14]}),
+        (["alerts", "--no-forecast", "--late-hours", "48"], {"forecast": False, "late_hours": 48}),
+    ],
+)
+def test_an_option_changes_what_it_says_and_nothing_else(
+    api: Kept, words: list[str], told: dict[str, Any]
+) -> None:
+    run("set", *words, "--reason", "as agreed")
+
+    part = words[0]
+    assert api.told == {f"settings/{part}": KNOWN[part] | told | {"reason": "as agreed"}}
+    assert api.etag == '"3"'
+
+
+def test_an_option_wins_over_the_file_beside_it(api: Kept, tmp_path: Path) -> None:
+    file = tmp_path / "alerts.json"
+    file.write_text(json.dumps({"levels": [5_000], "late_hours": 24}))
+
+    run("set", "alerts", str(file), "--levels", "90%")
+
+    told = api.told["settings/alerts"]
+    assert (told["levels"], told["late_hours"]) == ([9_000], 24)
+
+
+@pytest.mark.parametrize("part", ["reports", "tags", "alerts"])
+def test_what_show_tells_of_a_part_can_be_sent_back(api: Kept, tmp_path: Path, part: str) -> None:
+    file = tmp_path / "settings.json"
+    file.write_text(run("show", "--json"))
+
+    run("set", part, str(file))
+
+    assert api.told[f"settings/{part}"] == KNOWN[part] | {"reason": None}
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["reports"], "say what changes: a FILE.json, or an option of reports"),
+        (["reports", "--rhythms", "Daily"], "--rhythms 'Daily': write some of Weekly, Monthly"),
+        (["reports", "--roles", "king"], "--roles 'king': write some of financial_admin"),
+        (["tags", "--report-keys", "a,,b"], "--report-keys 'a,,b': write them with commas"),
+        (["alerts", "--levels", "most"], "--levels 'most': write a percentage"),
+        (["alerts", "--credit-days", "soon"], "--credit-days 'soon': write days"),
+    ],
+)
+def test_an_option_that_says_nothing_of_the_kind_is_named(
+    api: Kept, words: list[str], told: str
+) -> None:
+    with pytest.raises(InvalidError, match=told):
+        run("set", *words)
+    assert api.told == {}
+
+
 def test_settings_are_shown_in_words(api: Kept) -> None:
     told = run("show")
 
     for words in ("approve themselves", "for 30 days", "never", "after 2, 4 days", "Rounding"):
         assert words in told
+    plain = " ".join(told.split())
+    for words in ("Weekly, Monthly", "50 %, 80 %, 100 %, 120 %", "after 36 hours", "all", "none"):
+        assert words in plain
 
 
 def test_a_task_on_a_card_is_shown_with_its_week_and_amount(

@@ -7,7 +7,9 @@ from finops.local.commands.people import show_tasks
 
 
 def task(kind: str, **told: Any) -> dict[str, Any]:
-    nothing = dict.fromkeys(("year", "element", "name", "account_id", "notice", "credit_id"))
+    nothing = dict.fromkeys(
+        ("year", "element", "name", "account_id", "notice", "credit_id", "saving_id", "savings")
+    )
     since = "2026-03-10T09:00:00+00:00"
     return nothing | {"kind": kind, "since": since, "is_escalated": False} | told
 

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from finops.adapters.accounts import DynamoAccounts
+from finops.adapters.alerts import DynamoAlerts
 from finops.adapters.chart_files import S3ChartFiles
 from finops.adapters.closes import dynamo_closes, dynamo_delegations, dynamo_settings
 from finops.adapters.credits import DynamoCredits
 from finops.adapters.organisation import DynamoBudgets, DynamoCharts, DynamoPeople
+from finops.adapters.realised_savings import DynamoRealised
 from finops.adapters.records import DynamoAudit, DynamoReceipts, Records
 from finops.adapters.rules import (
     S3ClaimRuleBook,
@@ -18,6 +20,7 @@ from finops.adapters.rules import (
     dynamo_shares,
     dynamo_workloads,
 )
+from finops.adapters.savings import S3SavingsSnapshots, dynamo_savings
 from finops.adapters.spend_cards import DynamoSpendCards
 from finops.domain.audit import Act, Deed, Receipt
 from finops.domain.budgets import Budget, Command
@@ -35,6 +38,7 @@ from finops.usecases.memo import Memo
 from finops.usecases.plans import Planning
 from finops.usecases.ports import (
     Accounts,
+    Alerts,
     Allocations,
     Audit,
     Budgets,
@@ -47,20 +51,27 @@ from finops.usecases.ports import (
     Delegations,
     People,
     Policies,
+    RealisedKept,
     Receipts,
     Remaps,
     Rulebook,
     RulesHeads,
     Save,
+    SavingsKept,
+    SavingsSnapshots,
     SettingsKept,
     Shares,
     SpendCards,
     Workloads,
 )
+from finops.usecases.resource_owners import OwnerSources
+from finops.usecases.savings import SavingsBoard
 from finops.usecases.tasks import Office
+from tests.alert_fakes import InMemoryAlerts
 from tests.allocation_fakes import InMemoryAllocationRuns, InMemoryAllocations
 from tests.aws import (
     ACCOUNTS,
+    ALERTS,
     AUDIT,
     BUDGETS,
     CHARTS,
@@ -72,6 +83,7 @@ from tests.aws import (
     PEOPLE,
     REQUESTS,
     RULES,
+    SAVINGS,
     SETTINGS,
     SPEND_CARDS,
     WORKLOADS,
@@ -101,7 +113,9 @@ from tests.fakes import (
     InMemorySignIns,
     InMemorySpending,
 )
+from tests.realised_fakes import InMemoryRealised
 from tests.remaps_fakes import InMemoryRemaps
+from tests.report_fakes import InMemoryKeptReports, InMemoryReportHeads, InMemoryReportRuns
 from tests.rules_fakes import (
     InMemoryClaimRuleBook,
     InMemoryClaims,
@@ -111,6 +125,7 @@ from tests.rules_fakes import (
     in_memory_shares,
     in_memory_workloads,
 )
+from tests.savings_fakes import InMemorySavingsSnapshots, in_memory_savings
 
 NOW = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
 TODAY = NOW.date()
@@ -195,8 +210,9 @@ class Organisation:
         self.claim_rule_heads: RulesHeads = in_memory_heads(self.records, "claim-rules")
         self.workloads: Workloads = in_memory_workloads(self.records)
         self.workload_spend = InMemoryWorkloadSpend()
+        self.settings_kept: SettingsKept = in_memory_settings(self.records)
         self.rulebook: Rulebook = InMemoryRulebook(
-            *(self.shares, self.policies, self.claims, self.claim_rule_book)
+            *(self.shares, self.policies, self.claims, self.claim_rule_book, self.settings_kept)
         )
         self.allocations: Allocations = InMemoryAllocations()
         self.allocation_runs = InMemoryAllocationRuns()
@@ -204,10 +220,16 @@ class Organisation:
         self.product_spend = InMemoryProductSpend()
         self.spend_cards: SpendCards = InMemorySpendCards(self.records)
         self.card_runs = InMemoryCardRuns()
+        self.report_runs = InMemoryReportRuns()
+        self.report_heads = InMemoryReportHeads()
+        self.kept_reports = InMemoryKeptReports()
         self.closes: Closes = in_memory_closes(self.records)
         self.delegations: Delegations = in_memory_delegations(self.records)
-        self.settings_kept: SettingsKept = in_memory_settings(self.records)
         self.remaps: Remaps = InMemoryRemaps(self.records, self.claims)
+        self.alerts: Alerts = InMemoryAlerts(self.records)
+        self.savings: SavingsKept = in_memory_savings(self.records)
+        self.savings_snapshots: SavingsSnapshots = InMemorySavingsSnapshots(self.records)
+        self.realised_kept: RealisedKept = InMemoryRealised()
         self.memo = Memo()
         self.first_month = 1
         self.open_from = date(FIRST_YEAR, 1, 1)
@@ -234,6 +256,10 @@ class Organisation:
         made.closes = dynamo_closes(writer, CLOSES)
         made.delegations = dynamo_delegations(writer, DELEGATIONS)
         made.settings_kept = dynamo_settings(writer, SETTINGS)
+        made.alerts = DynamoAlerts(writer, ALERTS)
+        made.savings = dynamo_savings(writer, SAVINGS)
+        made.savings_snapshots = S3SavingsSnapshots(writer, SAVINGS, client("s3"), LEDGER)
+        made.realised_kept = DynamoRealised(client("dynamodb"), SAVINGS, client("s3"), LEDGER)
         made.audit = DynamoAudit(writer, AUDIT)
         made.receipts = DynamoReceipts(client("dynamodb"), REQUESTS)
         return made
@@ -257,6 +283,7 @@ class Organisation:
             closes=self.closes,
             delegations=self.delegations,
             settings=self.settings_kept,
+            savings=self.savings,
         )
 
     @property
@@ -287,6 +314,9 @@ class Organisation:
             closes=self.closes,
             delegations=self.delegations,
             settings=self.settings_kept,
+            alerts=self.alerts,
+            savings=self.savings,
+            savings_days=self.savings_snapshots,
         )
 
     @property
@@ -294,6 +324,15 @@ class Organisation:
         return Grounds(
             *(self.charts, self.accounts, self.workloads),
             *(self.first_month, self.open_from, self.memo),
+        )
+
+    @property
+    def savings_board(self) -> SavingsBoard:
+        owners = OwnerSources(
+            *(self.shares, self.claims, self.claim_rule_book, self.settings_kept, self.memo)
+        )
+        return SavingsBoard(
+            *(self.savings, self.savings_snapshots, owners, self.accounts, self.people)
         )
 
     @property

@@ -145,6 +145,7 @@ def world(tmp_path: Path) -> Iterator[World]:
             claims=organisation.claims,
             claim_rules=organisation.claim_rule_book,
             memo=organisation.memo,
+            settings=organisation.settings_kept,
         )
         yield World(organisation, bills, ledger, stock, tmp_path)
 

@@ -13,6 +13,7 @@ from finops.domain.authorization import RIGHTS, Action
 from finops.domain.card_tasks import CardStep
 from finops.domain.errors import ForbiddenError
 from finops.domain.people import Person, PersonStatus, Role
+from finops.domain.saving_tasks import SavingStep
 from finops.domain.tasks import Task, TaskKind
 from finops.usecases import digest
 from finops.usecases.accounts import check_accounts, set_type
@@ -295,7 +296,7 @@ def test_a_mail_says_what_accounts_need_and_since_when(organisation: Organisatio
 
 
 def test_every_kind_of_task_has_words_in_the_mail() -> None:
-    assert set(digest.WORDS) == {*TaskKind, *Need, *AllocationStep, *CardStep}
+    assert set(digest.WORDS) == {*TaskKind, *Need, *AllocationStep, *CardStep, *SavingStep}
 
 
 def test_a_suspended_person_gets_no_mail(organisation: Organisation) -> None:

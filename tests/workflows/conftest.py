@@ -55,8 +55,10 @@ from tests.aws import (
     LEDGER,
     LOADS,
     PEOPLE,
+    REPORTS,
     REQUESTS,
     RULES,
+    SAVINGS,
     SETTINGS,
     SPEND_CARDS,
     WORKLOADS,
@@ -76,6 +78,7 @@ STEPS = {
         "MergeBill": "merge_bill",
         "CheckLoad": "check_load",
         "PublishLoad": "publish_load",
+        "TakeRecommendations": "take_recommendations",
         "FailLoad": "fail_load",
     },
     "allocate_month": {
@@ -97,8 +100,35 @@ STEPS = {
         "WriteSpendCards": "write_spend_cards",
         "TellSpendCards": "tell_spend_cards",
     },
+    "make_reports": {
+        "PlanReports": "plan_reports",
+        "WriteReport": "write_report",
+        "TellReports": "tell_reports",
+    },
+    "cut_cubes": {
+        "PlanCubes": "plan_cubes",
+        "CutCubes": "cut_cube",
+        "PublishCubes": "publish_cubes",
+    },
 }
-OF_ITEMS = ("Reduce", "Merge", "Allocate", "Spread", "Make")
+STEPS["measure_savings"] = {
+    "PlanMeasures": "plan_measures",
+    "ReadUsages": "read_usages",
+    "PublishMeasures": "publish_measures",
+}
+OF_ITEMS = (
+    "Read",
+    "NotRead",
+    "Reduce",
+    "Merge",
+    "Allocate",
+    "Spread",
+    "Make",
+    "Cut",
+    "NotCut",
+    "Write",
+    "NotWritten",
+)
 TOLD = {
     "BILLING_BUCKET": BILLING,
     "LEDGER_BUCKET": LEDGER,
@@ -120,6 +150,13 @@ TOLD = {
     "CREDITS_TABLE": CREDITS,
     "PEOPLE_TABLE": PEOPLE,
     "SETTINGS_TABLE": SETTINGS,
+    "SAVINGS_TABLE": SAVINGS,
+    "REPORTS_TABLE": REPORTS,
+    "REPORTS_TIME_ZONE": "UTC",
+    "MAIL_SUBJECT": "Costs of $span: $total",
+    "MAIL_TEXT": "Hello $name,\n\nthis is what $scope cost in $span.",
+    "MAIL_LOGO": "",
+    "APP_URL": "",
     "CURRENCY": "USD",
     "CARDS_HOUR": "6",
     "CARDS_TIME_ZONE": "UTC",
@@ -223,6 +260,18 @@ class Machine:
     ) -> Ended:
         given = {"at": at.isoformat() if at else "", "period": period, "waits": waits}
         return self._execute("make_spend_cards", given)
+
+    def cut_cubes(self, payer: str = "", period: str = "") -> Ended:
+        return self._execute("cut_cubes", {"payer": payer, "billing_period": period})
+
+    def measure_savings(self) -> Ended:
+        return self._execute("measure_savings", {})
+
+    def make_reports(
+        self, rhythm: str, end: str | None = None, *, at: str = "", waits: bool = False
+    ) -> Ended:
+        given = {"at": at, "rhythm": rhythm, "end": end, "again": False, "waits": waits}
+        return self._execute("make_reports", given)
 
     def close(self, month: str, by: str, attempt: int = 1) -> Ended:
         return self._execute("close_month", {"month": month, "by": by, "attempt": attempt})

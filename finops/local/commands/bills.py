@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from finops.domain.loads import LoadStatus
+from finops.domain.loads import DeliveryKind, LoadStatus
 from finops.local import machine, screen
 from finops.local.api import Api, ApiError
 from finops.local.commands.options import As, Csv, Json, Profile, Region, api_of
@@ -142,6 +142,14 @@ def _show_load(told: Mapping[str, Any], as_json: bool) -> None:
                 "warnings": told["warnings"],
             }
             sys.stdout.write(json.dumps(shown, ensure_ascii=False) + "\n")
+        return
+    if told["kind"] == DeliveryKind.SAVINGS:
+        number = told["recommendations"]
+        said = f"{number or 0:,} recommendations of {told['day']}: {told['status']}"
+        screen.tell(f"Load {told['load_id']}, {said}")
+        for note in (told["reason"], *told["warnings"]):
+            if note:
+                screen.tell(f"Note: {note}")
         return
     table = screen.table(
         f"Load {told['load_id']}",
@@ -289,16 +297,19 @@ def list_loads(
         screen.answer({"items": items})
         return
     table = screen.table(
-        "Loads, newest first", "Load", "Recorded", "Status", "Month", right=("Lines", "Billed")
+        "Loads, newest first",
+        *("Load", "Recorded", "Kind", "Status", "Month or day"),
+        right=("Lines", "Billed"),
     )
     for item in items:
         for one in item["bills"] or [{}]:
             table.add_row(
                 item["load_id"],
                 item["recorded_at"][:16].replace("T", " "),
+                item["kind"],
                 f"{item['status']}{' ●' if one.get('is_current') else ''}",
-                one.get("billing_period", ""),
-                f"{one.get('lines', 0):,}",
+                one.get("billing_period", item["day"] or ""),
+                f"{one.get('lines', item['recommendations'] or 0):,}",
                 screen.cents(one.get("billed_cost")),
             )
     screen.console.print(table)

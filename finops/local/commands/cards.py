@@ -159,6 +159,8 @@ def show_card(card: Mapping[str, Any]) -> None:
         screen.console.print(f"[dim]{told}[/dim]")
     amount = f"{screen.money(card['amount'])} {currency}".rstrip()
     screen.console.print(f"[bold]Amount: {amount}[/bold]")
+    for one in card.get("anomalies", ()):
+        screen.console.print(screen.plain(anomaly_in_words(one)), soft_wrap=True)
     for one in card["former"]:
         until = f"{one['until'][:16]} UTC"
         screen.console.print(f"Until {until} it was {screen.money(one['amount'])}")
@@ -167,6 +169,22 @@ def show_card(card: Mapping[str, Any]) -> None:
     for one in card["freshness"]:
         told = screen.plain(f"{one['billing_period']}: {fresh_in_words(one)}")
         screen.console.print(f"[dim]{told}[/dim]")
+
+
+def anomaly_in_words(one: Mapping[str, Any]) -> str:
+    """An unusual day of the week as a sentence.
+
+    >>> anomaly_in_words({"day": "2026-03-11", "service": "AmazonEC2", "actual": "500.0000000000",
+    ...     "expected": "20.0000000000", "currency": "USD", "status": "Open", "owners": ["a@b.example"],
+    ...     "reason": None, "alert_id": "2026-03-1f"})
+    'Unusual on 2026-03-11: 500.00 USD for AmazonEC2, usually 20.00 (Open, a@b.example, 2026-03-1f)'
+    """
+    what = f" for {one['service']}" if one["service"] else ""
+    cost = f"{screen.cents(one['actual'])} {one['currency'] or ''}".rstrip()
+    who = ", ".join([one["status"], *one["owners"], one["alert_id"]])
+    why = f": {one['reason']}" if one["reason"] else ""
+    usual = screen.cents(one["expected"])
+    return f"Unusual on {one['day']}: {cost}{what}, usually {usual} ({who}){why}"
 
 
 def _facts(card: Mapping[str, Any]) -> None:

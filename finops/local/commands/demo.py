@@ -1,19 +1,24 @@
-"""`finops demo`: two months of a company's spend, signed for, closed and corrected, on this machine."""
+"""`finops demo`: two months of a company's spend, signed for, closed, corrected, and told of."""
 
 import tempfile
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
+from finops.domain.periods import BillingPeriod
 from finops.local import clock, machine, screen, sign_in
 from finops.local.api import Api
 from finops.local.commands import demo_accounts as accounts
+from finops.local.commands import demo_alerts as alerts
 from finops.local.commands import demo_allocation as allocation
 from finops.local.commands import demo_cards as cards
 from finops.local.commands import demo_close as close
 from finops.local.commands import demo_organisation as organisation
+from finops.local.commands import demo_reports as reports
+from finops.local.commands import demo_savings as savings
+from finops.local.commands import demo_tags as tags
 from finops.local.commands import demo_views as views
 from finops.local.commands.bills import ask, bring, show_bill
 from finops.local.commands.demo_people import Company
@@ -23,6 +28,7 @@ from finops.local.sample import SampleBill, write_organisation, write_sample, wr
 from finops.local.uploads import deliveries_at
 
 LINES = 20_000
+WEEK_END = date(2026, 9, 20)  # the Sunday after the week that the bill of the 22nd covers
 AUGUST, SEPTEMBER = COMPANY_MONTHS = ("2026-08", "2026-09")
 
 
@@ -114,10 +120,11 @@ def _third_of_august(story: Story) -> None:
     _headline("Who pays: accounts split over products by a file")
     allocation.map_accounts(api, write_shares(story.folder / "shares"))
     _headline(
-        "Settings: cards of nothing wait until it is settled who pays; cost centres of the ledger"
+        "Settings: cards of nothing wait until it is settled who pays; cost centres; levels of alerts"
     )
     cards.let_zero_cards_wait(api)
     close.set_cost_centres(api)
+    alerts.choose(api)
 
 
 def _twenty_fourth_of_august(story: Story) -> None:
@@ -208,6 +215,19 @@ def _eighth_of_september(story: Story) -> None:
     close.must_be_invoices(
         api, found, {one.key or "": one.billed_cost for one in invoiced.by_invoice}
     )
+    _headline("What could be saved, as Cost Optimization Hub exports it; approved, and set aside")
+    _recommend(story, "august-final", day=date(2026, 9, 7))
+    savings.show_open(api)
+    savings.decide(api)
+
+
+def _fifteenth_of_september(story: Story) -> None:
+    _headline(f"{SEPTEMBER}, complete through the 13th; and what is unusual in it")
+    _load(story, "september-13", month=SEPTEMBER, through_day=13)
+    story.settle(SEPTEMBER)
+    alerts.explain(story.company, SEPTEMBER)
+    _headline("A saving that was approved is a task of the cloud engineer, and is done")
+    savings.implement(story.company.engineer)
 
 
 def _twenty_second_of_september(story: Story) -> None:
@@ -229,6 +249,14 @@ def _twenty_second_of_september(story: Story) -> None:
     story.settle(SEPTEMBER)
     _headline(f"Cards of {SEPTEMBER}")
     cards.make(api, SEPTEMBER)
+    _headline("Required tags, other spellings of them, and who gets which report")
+    tags.choose(api, SEPTEMBER)
+    reports.choose(api)
+    story.settle(SEPTEMBER)
+    _headline("The reports of the week, to everybody by role and scope, with a forecast")
+    reports.send(api, "week", WEEK_END, tags.REPORT_KEYS)
+    reports.show(api, "week", WEEK_END)
+    reports.save_mails(story.place, api, "week", WEEK_END)
 
 
 def _fifth_of_october(story: Story) -> None:
@@ -257,6 +285,37 @@ def _fifth_of_october(story: Story) -> None:
     _headline("Against the bill, to the last digit")
     _compare(api, [august, september])
     allocation.prove(api, COMPANY_MONTHS)
+    _come_to_you(story)
+
+
+def _come_to_you(story: Story) -> None:
+    """What nobody has to go and look for: savings, tags, alerts, and the reports of the month."""
+    place, api = story.place, story.api
+    _headline("What could be saved by now: something is gone, something is back")
+    _recommend(story, "september-whole", day=date(2026, 10, 4), later=True)
+    savings.show_open(api)
+    savings.show_returned(api)
+    _headline("And what was saved, by the bill: finops report savings")
+    savings.show_realised(api, SEPTEMBER)
+    _headline("How much has its tags, and what to type where they are missing: finops tags")
+    tags.show(api, SEPTEMBER)
+    _headline("Alerts: what was crossed while bills came in")
+    found = alerts.told_of(api, COMPANY_MONTHS)
+    alerts.show(found)
+    alerts.save_mail(place, found)
+    _headline(f"The reports of {SEPTEMBER}, to everybody by role and scope")
+    end = BillingPeriod(SEPTEMBER).end
+    reports.send(api, "month", end, tags.REPORT_KEYS)
+    reports.show(api, "month", end)
+    (page, *_) = reports.save_mails(place, api, "month", end)
+    _headline("Month over month: finops report history")
+    reports.show_history(place, api)
+    reports.save_pages(place, api, SEPTEMBER)
+    _headline(f"Reports of {SEPTEMBER} against its bill, to the last digit")
+    reports.prove(api, SEPTEMBER, page)
+    _headline("Pages and pictures to open")
+    for path in sorted(views.kept_in(place).iterdir()):
+        screen.console.print(f"  {path}", soft_wrap=True)
 
 
 def _at(day: str) -> datetime:
@@ -270,6 +329,7 @@ DAYS = (
     Day(_at("2026-09-05T09:00"), _fifth_of_september),
     Day(_at("2026-09-07T06:00"), _seventh_of_september),
     Day(_at("2026-09-08T07:00"), _eighth_of_september),
+    Day(_at("2026-09-15T07:00"), _fifteenth_of_september),
     Day(_at("2026-09-22T08:00"), _twenty_second_of_september),
     Day(_at("2026-10-05T06:00"), _fifth_of_october),
 )
@@ -327,6 +387,11 @@ def _written(
     )
 
 
+def _recommend(story: Story, bill: str, *, day: date, later: bool = False) -> None:
+    folder = story.folder / f"savings-{day}"
+    savings.take(story.place, story.api, folder, story.folder / bill, day=day, later=later)
+
+
 def _show(api: Api, month: str, by: str, *, cost: str = "", rows: int | None = None) -> None:
     answer = ask(api, month, None, by, cost, [])
     if rows is not None and len(answer["rows"]) > rows:
@@ -371,6 +436,13 @@ def _what_next(place: Installation) -> None:
         "finops close download 2026-08 --to out/close",
         "finops close check 2026-09",
         "finops summary",
+        "finops savings",
+        "finops savings realised --by owner",
+        "finops report cost --month 2026-09 --element retail --html retail.html",
+        "finops report history --by account --by service --months 2",
+        "finops report tags --html tags.html",
+        "finops tags keys",
+        "finops alerts --kind Anomaly",
         "finops views heat-map --svg heat-map.svg",
         "finops plan retail.digital",
         "finops allocations tree retail.digital --month 2026-09 --depth 2",

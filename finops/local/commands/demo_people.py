@@ -33,5 +33,9 @@ class Company:
         """As somebody by their name."""
         return self._as(address(name))
 
+    def signed_in(self, email: str) -> Api:
+        """As somebody by their address."""
+        return self._as(email)
+
     def _as(self, email: str) -> Api:
         return self._known.setdefault(email, Api(self._place, email))

@@ -266,7 +266,8 @@ def tasks(
 def show_tasks(items: Sequence[Mapping[str, Any]]) -> None:
     """Tasks as a table; one that is about an account has its name and id, and what became of it.
 
-    One about a credit has its text and its id; one about a card its week and what is to be signed.
+    One about a credit has its text and its id; one about a card its week and what is to be signed;
+    one about savings what they save.
     """
     if not items:
         screen.console.print("Nothing waits.")
@@ -274,7 +275,10 @@ def show_tasks(items: Sequence[Mapping[str, Any]]) -> None:
     table = screen.table("Tasks", "Task", "Year", "Element", "Since", "")
     for one in items:
         about = one["element"]
-        if one["credit_id"]:
+        if one["savings"]:
+            saved = f"{screen.cents(one['amount'])} {one['currency']} a month"
+            about = " ".join(told for told in (one["name"], one["saving_id"], saved) if told)
+        elif one["credit_id"]:
             about = f"{one['name']} {one['credit_id']}"
         elif one["account_id"]:
             notice = f": {one['notice']}" if one["notice"] else ""

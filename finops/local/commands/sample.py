@@ -1,5 +1,6 @@
 """`finops sample`: what an invented company brings: its bill as AWS delivers it, or its files."""
 
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,16 @@ def sample(
         Path | None,
         typer.Option(help="The folder to write the chart, the people and the shares to instead."),
     ] = None,
+    savings_of: Annotated[
+        Path | None,
+        typer.Option(help="The folder of a sample bill: write to --out what could be saved on it."),
+    ] = None,
+    day: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day of the savings.")
+    ] = None,
+    later: Annotated[
+        bool, typer.Option("--later", help="Savings as of a later day: one gone, one grown.")
+    ] = False,
     year: Annotated[int, typer.Option(help="The fiscal year of the chart.")] = 2026,
     lines: Annotated[int, typer.Option(help="Line items of the whole month.")] = 20_000,
     restate: Annotated[int, typer.Option(help="Which later rewrite of the month.")] = 0,
@@ -35,10 +46,16 @@ def sample(
     """Write a sample bill (CUR 2.0, Parquet, with its manifest) and tell its control totals.
 
     With --chart: a chart of accounts, its change in mid-year, one with errors, the people, and who
-    pays for the accounts.
+    pays for the accounts. With --savings-of: what AWS recommends to save on the resources of a
+    sample bill, as its export says it on a --day.
     """
     if chart is not None:
         _write_organisation(chart, year, as_json)
+        return
+    if savings_of is not None:
+        if out is None or day is None:
+            raise InvalidError("give --out and --day too: where to write the savings, and of when")
+        _write_recommendations(out, savings_of, day.date(), later, as_json)
         return
     if out is None or month is None:
         raise InvalidError("give --out and --month for a bill, or --chart for an organisation")
@@ -79,6 +96,25 @@ def _write_organisation(folder: Path, year: int, as_json: bool) -> None:
         )
         return
     screen.facts({name: f"finops {command} {path}" for name, (path, command) in told.items()})
+
+
+def _write_recommendations(out: Path, bill: Path, day: date, later: bool, as_json: bool) -> None:
+    from finops.local.sample import write_recommendations
+
+    written = write_recommendations(out, bill, day=day, later=later)
+    if as_json:
+        screen.answer(written.model_dump(mode="json"))
+        return
+    screen.facts(
+        {
+            "Day": str(written.day),
+            "Payer": written.payer_id,
+            "Recommendations": f"{written.recommendations:,}",
+            "Resources": f"{written.resources:,}",
+            "Savings a month": screen.cents(f"{written.monthly_savings:.10f}"),
+        }
+    )
+    screen.tell(f"Written to {out}; finops load {out} brings it in.")
 
 
 def _show(written: "SampleBill", out: Path) -> None:

@@ -12,6 +12,7 @@ from finops.local.api import Api
 from finops.local.commands.claims import fresh_in_words
 from finops.local.commands.listing import PAGE
 from finops.local.commands.options import As, Csv, Json, Profile, Region, api_of
+from finops.local.commands.savings import show_top
 
 ENTERPRISE = "enterprise"
 
@@ -321,6 +322,7 @@ def show_summary(told: Mapping[str, Any]) -> None:
     screen.console.print(table)
     for one in told["items"]:
         screen.console.print(f"{_trend(one['trend'])} {one['currency']}; {_pace(one)}")
+    show_top(told["savings"])
 
 
 def _trend(one: Mapping[str, Any]) -> str:

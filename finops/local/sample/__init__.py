@@ -3,6 +3,7 @@
 from finops.local.sample.bill import SampleBill, SampleFile, write_sample
 from finops.local.sample.chart import SampleOrganisation, write_organisation
 from finops.local.sample.delivery import Layout
+from finops.local.sample.recommendations import SampleRecommendations, write_recommendations
 from finops.local.sample.shares import SampleShares, write_shares
 from finops.local.sample.sources import Discounts
 from finops.local.sample.totals import CostGroup, Costs
@@ -15,8 +16,10 @@ __all__ = [
     "SampleBill",
     "SampleFile",
     "SampleOrganisation",
+    "SampleRecommendations",
     "SampleShares",
     "write_organisation",
+    "write_recommendations",
     "write_sample",
     "write_shares",
 ]

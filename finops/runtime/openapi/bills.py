@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from finops.domain.loads import LoadStatus
+from finops.domain.loads import DeliveryKind, LoadStatus
 from finops.runtime.openapi.words import (
     Answers,
     Count,
@@ -117,6 +117,8 @@ class Load(Told):
     """A delivery, and what became of it."""
 
     load_id: str
+    kind: Annotated[DeliveryKind, Field(description="A bill, or what AWS recommends to save")]
+    payer_id: Annotated[str | None, Field(description="Whose export it is, as far as it says")]
     status: LoadStatus
     reason: str | None
     manifest_key: str
@@ -127,6 +129,8 @@ class Load(Told):
     items_total: Count
     items_done: Count
     version: Count
+    day: Annotated[Day | None, Field(description="The day that recommendations are of")]
+    recommendations: Annotated[Count | None, Field(description="How many were taken")]
     bills: list[LoadOfBill]
     warnings: list[str]
 

@@ -15,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 from finops.domain.bills import DIMENSIONS
 from finops.runtime.openapi import (
     accounts,
+    alerts,
     allocations,
     bills,
     card_runs,
@@ -22,14 +23,18 @@ from finops.runtime.openapi import (
     closes,
     corrections,
     explain,
+    history,
     organisation,
     remaps,
+    reports,
     resources,
     shares,
     spend_cards,
 )
 from finops.runtime.openapi import credits as credits_
+from finops.runtime.openapi import savings as savings_
 from finops.runtime.openapi import settings as settings_
+from finops.runtime.openapi import tags as tags_
 from finops.runtime.openapi import views as views_
 from finops.runtime.openapi.words import Answers, Problem
 from finops.runtime.rest import PROBLEM
@@ -71,12 +76,16 @@ TAGS: Mapping[str, str] = {
     "Previews": "What a change of who pays would do in money, before it is made",
     "Credits": "What was granted to products, what it pays, and when it ends",
     "Discounts": "The price book: percentages by service, estimated until they are billed",
+    "Savings": "What AWS recommends, whose it is, and what is decided on it",
+    "Alerts": "What is told of spend while it happens, who looks after it, and what became of it",
+    "Tags": "How much has its tags, what lacks them, which look alike, and what to type",
     "Settings": "What the organisation chose about its cards and the files of a close",
     "Spend cards": "What products cost in a week, signed by their owners, with who owes the step",
     "Delegations": "Who acts for whom while somebody is absent",
     "Month close": "What stands in a month's way, its close, and the files that finance books",
     "Corrections": "What later bills changed of closed months, and a year as it was closed",
     "Views": "What of the spend is signed, what is not, and what was planned; also drawn",
+    "Reports": "What a scope cost in a span, what moved it, and the reports that were sent",
     "Audit": "Who did what, when and why, in records that seal each other",
 }
 REF = "#/components/schemas/{model}"
@@ -85,17 +94,22 @@ ANSWERS: Answers = {
     **card_runs.ANSWERS,
     **organisation.ANSWERS,
     **accounts.ANSWERS,
+    **alerts.ANSWERS,
     **allocations.ANSWERS,
     **claims.ANSWERS,
     **closes.ANSWERS,
     **corrections.ANSWERS,
     **credits_.ANSWERS,
+    **savings_.ANSWERS,
+    **tags_.ANSWERS,
     **settings_.ANSWERS,
     **explain.ANSWERS,
     **resources.ANSWERS,
     **shares.ANSWERS,
     **views_.ANSWERS,
     **remaps.ANSWERS,
+    **reports.ANSWERS,
+    **history.ANSWERS,
     **spend_cards.ANSWERS,
 }
 EXAMPLES: Mapping[str, Any] = {
@@ -114,6 +128,8 @@ EXAMPLES: Mapping[str, Any] = {
     "account_id": "444455556666",
     "workload_id": "w-0f3a5b7c9d1e",
     "credit_id": "0f3a5b7c9d1e2f4a",
+    "alert_id": "2026-09-0f3a5b7c9d1e2f4a",
+    "saving_id": "3c1e5a7092b4d6f8",
     "check": "BillFinal",
     "fiscal_year": 2026,
     "name": "AccountsPayable.csv",
@@ -125,6 +141,8 @@ EXAMPLES: Mapping[str, Any] = {
     "run_id": "2026-09-0f3a5b7c9d1e2f4a",
     "start": "2026-08-02",
     "delegation_id": "0f3a5b7c9d1e2f4a",
+    "key": "user:Team",
+    "report_id": "weekly-2026-09-06-0f3a5b7c9d1e2f4a",
 }
 COSTS = ("get", "/bills/{billing_period}/costs")
 IN_CSV = {
@@ -164,7 +182,13 @@ IN_CSV = {
     ("get", "/spend-cards/{product_id}/{start}/lines"),
     ("get", "/spend-cards/{product_id}/{start}/resources"),
     ("get", "/delegations"),
+    ("get", "/alerts"),
+    ("get", "/reports/cost"),
+    history.HISTORY,
+    *savings_.IN_CSV,
+    *tags_.IN_CSV,
 }
+IN_HTML = {("get", "/savings/report"), ("get", "/tags/report"), history.HISTORY}
 TITLES: Mapping[int, tuple[str, str]] = {
     400: ("Bad Request", "the body is no JSON: Expecting value: line 1 column 1 (char 0)"),
     401: ("Unauthorized", "Sign in: no valid token came with the request"),
@@ -271,6 +295,8 @@ def _complete(operation: dict[str, Any], of: tuple[str, str]) -> None:
         headers["X-Next-Cursor"] = _header("Of CSV: what to ask for the next page with")
     if of in views_.DRAWN:
         good["image/svg+xml"] = {"schema": {"type": "string"}}
+    if of in IN_HTML:
+        good["text/html"] = {"schema": {"type": "string"}}
     if of[0] in WRITES:
         headers["Idempotency-Replayed"] = _header("true where this was answered before")
     if headers:
@@ -283,7 +309,11 @@ def _complete(operation: dict[str, Any], of: tuple[str, str]) -> None:
     if of[0] in WRITES:
         parameters += list(_asked(is_versioned=428 in described))
     for parameter in parameters:
-        if parameter["name"] in EXAMPLES:
+        allowed = parameter["schema"].get("enum")
+        example = EXAMPLES.get(parameter["name"])
+        if of == history.HISTORY and parameter["name"] == "by":
+            continue  # takes other dimensions, as a list
+        if example is not None and (allowed is None or example in allowed):
             parameter["example"] = EXAMPLES[parameter["name"]]
     if not parameters:
         del operation["parameters"]

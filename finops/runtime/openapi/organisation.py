@@ -10,6 +10,7 @@ from finops.domain.budgets import BudgetStatus, Command
 from finops.domain.card_tasks import CardStep
 from finops.domain.chart_loads import ChartLoadStatus
 from finops.domain.people import PersonStatus, Role
+from finops.domain.saving_tasks import SavingStep
 from finops.domain.tasks import TaskKind
 from finops.runtime.openapi.accounts import AccountId
 from finops.runtime.openapi.words import (
@@ -86,20 +87,24 @@ class PersonPage(Told):
 
 
 class Task(Told):
-    """A step that waits on an element of a year, an account, a credit or a spend card.
+    """A step that waits on an element of a year, an account, a credit, a spend card or savings.
 
     What the others have is null. The account of a credit is the one that it was applied to.
     """
 
-    kind: TaskKind | Need | AllocationStep | CardStep
+    kind: TaskKind | Need | AllocationStep | CardStep | SavingStep
     year: Year | None
     element: Element | None
     name: Annotated[str | None, Field(description="Of the element or account; a credit's text")]
     level: Annotated[int | None, Field(ge=0, le=4, description="0 is the enterprise")]
-    label: Annotated[str, Field(description="What its level is called, Account, or Credit")]
+    label: Annotated[str, Field(description="What its level is called, Account, Credit or Saving")]
     account_id: AccountId | None
     notice: Annotated[NoticeKind | None, Field(description="What has become of the account")]
     credit_id: Annotated[str | None, Field(description="What `/credits/{credit_id}` maps")]
+    saving_id: Annotated[
+        str | None, Field(description="What `/savings/{saving_id}` tells how to do")
+    ]
+    savings: Annotated[int | None, Field(ge=1, description="How many it is about")]
     owed_by: Annotated[str, Field(description="The element whose holders owe it")]
     is_escalated: Annotated[
         bool,
@@ -108,8 +113,10 @@ class Task(Told):
     since: Time | None
     start: Annotated[Day | None, Field(description="The first day of a card's week")]
     end: Annotated[Day | None, Field(description="The day after its last one")]
-    currency: Annotated[str | None, Field(description="Of a card")]
-    amount: Annotated[Money | None, Field(description="What a card is signed for")]
+    currency: Annotated[str | None, Field(description="Of a card, or of savings")]
+    amount: Annotated[
+        Money | None, Field(description="What a card is signed for; what is saved a month")
+    ]
     pace: Annotated[str | None, Field(description="A card's week next to the approved budget")]
     due: Annotated[Time | None, Field(description="When a card's step goes up to another level")]
     acting_for: Annotated[str | None, Field(description="Who is absent, in whose place it is owed")]

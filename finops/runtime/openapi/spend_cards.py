@@ -8,6 +8,7 @@ from finops.domain.allocations import PartKind
 from finops.domain.card_tasks import CardStep
 from finops.domain.paces import Colour
 from finops.domain.spend_cards import CardCommand, CardStatus, Cause
+from finops.runtime.openapi.alerts import CardAnomaly
 from finops.runtime.openapi.allocations import AllocationFreshness
 from finops.runtime.openapi.words import Answers, Count, Currency, Cursor, Day, Money, Time, Told
 
@@ -58,6 +59,7 @@ class CardInList(KnownCard):
 
     task: CardTask | None
     is_mine: Annotated[bool, Field(description="Whether the caller may take the step")]
+    anomalies: Annotated[Count, Field(description="Unusual days of its week")]
     since: Time
     changed_at: Time
     version: Version
@@ -155,6 +157,7 @@ class WholeCard(SpendCard):
     task: CardTask | None
     is_mine: bool
     allowed: Annotated[list[CardCommand], Field(description="By the caller, now")]
+    anomalies: Annotated[list[CardAnomaly], Field(description="Unusual days of its week")]
     freshness: Annotated[list[AllocationFreshness], FRESH]
 
 

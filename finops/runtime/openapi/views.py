@@ -9,6 +9,7 @@ from finops.domain.paces import Colour
 from finops.domain.spend_cards import CardStatus
 from finops.runtime.openapi.allocations import AllocationElement, AllocationFreshness
 from finops.runtime.openapi.organisation import Labels
+from finops.runtime.openapi.savings import TopSavings
 from finops.runtime.openapi.words import (
     Answers,
     Count,
@@ -109,6 +110,7 @@ class SummaryLine(Coloured):
 
 class SummaryView(View):
     items: list[SummaryLine]
+    savings: Annotated[TopSavings, Field(description="As they are now, whatever the span")]
 
 
 class ViewOwner(Told):
