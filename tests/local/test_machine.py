@@ -31,6 +31,7 @@ def test_the_templates_that_cdk_deploys_deploy_here(installation: Installation) 
 
     assert {stack["StackName"] for stack in stacks} == {
         *("Data", "Identity", "Billing", "Allocation", "Cards", "Close"),
+        *("Reports", "Savings", "Alerts"),
         *("Organization", "Api", "Observability"),
     }
     assert {stack["StackStatus"] for stack in stacks} <= {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
