@@ -193,7 +193,7 @@ def _catch(
         reached = [states[name] for name in _reachable(states, catcher.get("Next"))]
         if any(one.get("Type") == "Fail" for one in reached):
             continue
-        ends = [one for one in reached if one.get("Type") == "Succeed"]
+        ends = [one for one in reached if one.get("Type") == "Succeed" or one.get("End")]
         told = [one["Comment"] for one in ends if "Comment" in one]
         if later is None or not told:
             yield f"{path}: what is caught leads to no Fail"
