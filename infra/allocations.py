@@ -1,15 +1,12 @@
 """The allocation of a bill: from rules and charges to who pays, and what starts it."""
 
 from aws_cdk import Duration
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.buckets import LedgerBucket
 from infra.charts import ChartOfAccounts
 from infra.dead_letters import DeadLetters
+from infra.events import gather_events
 from infra.functions import WORKER_MB, FinOpsFunction, engine
 from infra.layers import Layers
 from infra.machines import Machine
@@ -38,8 +35,6 @@ STARTER_SECONDS = 120
 GATHERED = Duration.seconds(10)
 # The index that changes are found by follows its table.
 SETTLED = Duration.seconds(2)
-AT_ONCE = 10_000
-TRIES = 5
 
 
 class Allocations(Construct):
@@ -111,7 +106,17 @@ class Allocations(Construct):
             max_concurrency=settings.max_concurrency,
         )
         starter = self._start_allocations()
-        self._start_on_events(starter, notices, dead_letters)
+        gather_events(
+            self,
+            door=starter,
+            seconds=STARTER_SECONDS,
+            description="A bill or a rule that is new makes allocations anew",
+            reasons=REASONS,
+            notices=notices,
+            dead_letters=dead_letters,
+            gathered=GATHERED,
+            settled=SETTLED,
+        )
         DailySchedule(
             self,
             "start_allocations_daily",
@@ -201,53 +206,3 @@ class Allocations(Construct):
         self._allocations.allow(door.rights, "GetItem", indexes=("by_kind",))
         self.allocate_month.allow_start(door.rights, by_name=True)
         return door
-
-    def _start_on_events(
-        self, door: FinOpsFunction, notices: Notices, dead_letters: DeadLetters
-    ) -> None:
-        queue = sqs.Queue(
-            self,
-            "Reasons",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            delivery_delay=SETTLED,
-            visibility_timeout=Duration.seconds(6 * STARTER_SECONDS),
-            dead_letter_queue=sqs.DeadLetterQueue(
-                queue=dead_letters.queue, max_receive_count=TRIES
-            ),
-        )
-        rule = events.Rule(
-            self,
-            "reason_came",
-            description="A bill or a rule that is new makes allocations anew",
-            event_bus=notices.bus,
-            event_pattern=events.EventPattern(source=[notices.source], detail_type=list(REASONS)),
-        )
-        rule.add_target(
-            targets.SqsQueue(
-                queue,
-                # Why is enough: what has changed is looked up.
-                message=events.RuleTargetInput.from_event_path("$.detail-type"),
-                dead_letter_queue=dead_letters.queue,
-                max_event_age=Duration.hours(2),
-                retry_attempts=20,
-            )
-        )
-        door.rights.allow(
-            "TakeReasons",
-            "sqs:ReceiveMessage",
-            "sqs:DeleteMessage",
-            "sqs:GetQueueAttributes",
-            on=[queue.queue_arn],
-        )
-        gathered = lambda_.EventSourceMapping(
-            self,
-            "ReasonsGathered",
-            target=door.function,
-            event_source_arn=queue.queue_arn,
-            batch_size=AT_ONCE,
-            max_batching_window=GATHERED,
-            max_concurrency=2,
-        )
-        # Lambda tries the role when it is told where to look.
-        gathered.node.add_dependency(door.rights.policy)

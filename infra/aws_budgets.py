@@ -3,16 +3,13 @@
 import json
 
 from aws_cdk import Aws, CfnParameter, Duration, Stack
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.buckets import LedgerBucket
 from infra.charts import ChartOfAccounts
 from infra.dead_letters import DeadLetters
+from infra.events import gather_events
 from infra.functions import FinOpsFunction
 from infra.layers import Layers
 from infra.notices import Notices
@@ -40,8 +37,6 @@ REASONS = (
 SECONDS = 900
 # A morning of approvals is looked at together, and AWS is asked few times.
 GATHERED = Duration.seconds(60)
-AT_ONCE = 10_000
-TRIES = 5
 
 
 class AwsBudgets(Construct):
@@ -102,7 +97,16 @@ class AwsBudgets(Construct):
             rights.allow("GoToThePayers", "sts:AssumeRole", on=lent)
         if own in roles:
             _allow_budgets(rights, own)
-        self._push_on_events(notices, dead_letters)
+        gather_events(
+            self,
+            door=self.push_budgets,
+            seconds=SECONDS,
+            description="What changes a budget brings AWS's budgets in step",
+            reasons=REASONS,
+            notices=notices,
+            dead_letters=dead_letters,
+            gathered=GATHERED,
+        )
         DailySchedule(
             self,
             "push_budgets_daily",
@@ -112,54 +116,6 @@ class AwsBudgets(Construct):
             said={"thorough": True},
             dead_letters=dead_letters,
         )
-
-    def _push_on_events(self, notices: Notices, dead_letters: DeadLetters) -> None:
-        door = self.push_budgets
-        queue = sqs.Queue(
-            self,
-            "Reasons",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            visibility_timeout=Duration.seconds(6 * SECONDS),
-            dead_letter_queue=sqs.DeadLetterQueue(
-                queue=dead_letters.queue, max_receive_count=TRIES
-            ),
-        )
-        rule = events.Rule(
-            self,
-            "reason_came",
-            description="What changes a budget brings AWS's budgets in step",
-            event_bus=notices.bus,
-            event_pattern=events.EventPattern(source=[notices.source], detail_type=list(REASONS)),
-        )
-        rule.add_target(
-            targets.SqsQueue(
-                queue,
-                # Why is enough: what has changed is looked up.
-                message=events.RuleTargetInput.from_event_path("$.detail-type"),
-                dead_letter_queue=dead_letters.queue,
-                max_event_age=Duration.hours(2),
-                retry_attempts=20,
-            )
-        )
-        door.rights.allow(
-            "TakeReasons",
-            "sqs:ReceiveMessage",
-            "sqs:DeleteMessage",
-            "sqs:GetQueueAttributes",
-            on=[queue.queue_arn],
-        )
-        gathered = lambda_.EventSourceMapping(
-            self,
-            "ReasonsGathered",
-            target=door.function,
-            event_source_arn=queue.queue_arn,
-            batch_size=AT_ONCE,
-            max_batching_window=GATHERED,
-            max_concurrency=2,
-        )
-        # Lambda tries the role when it is told where to look.
-        gathered.node.add_dependency(door.rights.policy)
 
 
 class BudgetsRole(Construct):

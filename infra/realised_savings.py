@@ -1,18 +1,14 @@
 """Realised savings: measured when something was done, when a bill is allocated anew, and daily."""
 
-from aws_cdk import Duration
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.buckets import BillingBucket, LedgerBucket
 from infra.dead_letters import DeadLetters
+from infra.events import Start, start_on_events
 from infra.functions import WORKER_MB, FinOpsFunction, engine
 from infra.layers import Layers
 from infra.machines import Machine
 from infra.notices import Notices
-from infra.rights import Rights
 from infra.schedules import MachineSchedule
 from infra.settings import Settings
 from infra.tables import FinOpsTable
@@ -154,35 +150,20 @@ class RealisedSavings(Construct):
     # What starts it -----------------------------------------------------------------------------
 
     def _start_on_events(self, notices: Notices, dead_letters: DeadLetters) -> None:
-        role = iam.Role(self, "Starter", assumed_by=iam.ServicePrincipal("events.amazonaws.com"))
-        starter = Rights(self, "StartersRights", role=role)
-        self.measure_savings.allow_start(starter)
-        for name, happened, description in (
-            (
+        starts = (
+            Start(
                 "month_allocated_for_savings",
                 ["MonthAllocated"],
                 "A bill that is allocated anew has its savings measured anew",
+                {},
             ),
-            (
+            Start(
                 "saving_implemented",
                 ["SavingImplemented", "SavingReopened"],
                 "What was done is measured, and what is not done after all is no more",
+                {},
             ),
-        ):
-            rule = events.Rule(
-                self,
-                name,
-                description=description,
-                event_bus=notices.bus,
-                event_pattern=events.EventPattern(source=[notices.source], detail_type=happened),
-            )
-            rule.add_target(
-                targets.SfnStateMachine(
-                    self.measure_savings.machine,
-                    role=starter.role,
-                    input=events.RuleTargetInput.from_object({}),
-                    dead_letter_queue=dead_letters.queue,
-                    max_event_age=Duration.hours(2),
-                    retry_attempts=20,
-                )
-            )
+        )
+        start_on_events(
+            self, self.measure_savings, starts, notices=notices, dead_letters=dead_letters
+        )

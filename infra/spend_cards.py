@@ -1,14 +1,12 @@
 """Spend cards: made on Mondays, after each allocation and remap, and when somebody asks."""
 
-from aws_cdk import Duration
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.buckets import LedgerBucket
 from infra.charts import ChartOfAccounts
 from infra.dead_letters import DeadLetters
+from infra.events import Start, start_on_events
 from infra.functions import FinOpsFunction, engine
 from infra.layers import Layers
 from infra.machines import Machine
@@ -170,42 +168,25 @@ class SpendCards(Construct):
     # What starts it -----------------------------------------------------------------------------
 
     def _start_on_events(self, notices: Notices, dead_letters: DeadLetters) -> None:
-        role = iam.Role(self, "Starter", assumed_by=iam.ServicePrincipal("events.amazonaws.com"))
-        starter = Rights(self, "StartersRights", role=role)
-        self.make_spend_cards.allow_start(starter)
         # A remap that changes no bill is followed by no allocation that is told of: it is waited for.
-        for name, event, description, period, waits in (
-            (
+        starts = (
+            Start(
                 "month_allocated",
-                "MonthAllocated",
+                ["MonthAllocated"],
                 "A bill that is allocated anew brings spend cards up to it",
-                events.EventField.from_path("$.detail.billing_period"),
-                False,
+                {
+                    "at": NOW,
+                    "period": events.EventField.from_path("$.detail.billing_period"),
+                    "waits": False,
+                },
             ),
-            (
+            Start(
                 "card_remapped",
-                "CardRemapped",
+                ["CardRemapped"],
                 "A disputed card is opened again once all bills know of its remap",
-                ALL,
-                True,
+                {"at": NOW, "period": ALL, "waits": True},
             ),
-        ):
-            rule = events.Rule(
-                self,
-                name,
-                description=description,
-                event_bus=notices.bus,
-                event_pattern=events.EventPattern(source=[notices.source], detail_type=[event]),
-            )
-            rule.add_target(
-                targets.SfnStateMachine(
-                    self.make_spend_cards.machine,
-                    role=starter.role,
-                    input=events.RuleTargetInput.from_object(
-                        {"at": NOW, "period": period, "waits": waits}
-                    ),
-                    dead_letter_queue=dead_letters.queue,
-                    max_event_age=Duration.hours(2),
-                    retry_attempts=20,
-                )
-            )
+        )
+        start_on_events(
+            self, self.make_spend_cards, starts, notices=notices, dead_letters=dead_letters
+        )

@@ -1,18 +1,15 @@
 """Spend cubes: cut after each allocation, when the tags that spend is told by change, and daily."""
 
-from aws_cdk import Duration
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.buckets import LedgerBucket
 from infra.dead_letters import DeadLetters
+from infra.events import Start, start_on_events
 from infra.functions import WORKER_MB, FinOpsFunction, engine
 from infra.layers import Layers
 from infra.machines import Machine
 from infra.notices import Notices
-from infra.rights import Rights
 from infra.schedules import MachineSchedule
 from infra.settings import Settings
 from infra.tables import FinOpsTable
@@ -130,42 +127,23 @@ class SpendCubes(Construct):
     # What starts it -----------------------------------------------------------------------------
 
     def _start_on_events(self, notices: Notices, dead_letters: DeadLetters) -> None:
-        role = iam.Role(self, "Starter", assumed_by=iam.ServicePrincipal("events.amazonaws.com"))
-        starter = Rights(self, "StartersRights", role=role)
-        self.cut_cubes.allow_start(starter)
         of_event = events.EventField.from_path
-        for name, event, description, payer, period in (
-            (
+        of_bill = {
+            "payer": of_event("$.detail.payer"),
+            "billing_period": of_event("$.detail.billing_period"),
+        }
+        starts = (
+            Start(
                 "month_allocated",
-                "MonthAllocated",
+                ["MonthAllocated"],
                 "A bill that is allocated anew has its cube cut",
-                of_event("$.detail.payer"),
-                of_event("$.detail.billing_period"),
+                of_bill,
             ),
-            (
+            Start(
                 "tag_settings_changed",
-                "TagSettingsChanged",
+                ["TagSettingsChanged"],
                 "Other tags to tell spend by have all cubes cut anew",
-                ALL,
-                ALL,
+                dict.fromkeys(of_bill, ALL),
             ),
-        ):
-            rule = events.Rule(
-                self,
-                name,
-                description=description,
-                event_bus=notices.bus,
-                event_pattern=events.EventPattern(source=[notices.source], detail_type=[event]),
-            )
-            rule.add_target(
-                targets.SfnStateMachine(
-                    self.cut_cubes.machine,
-                    role=starter.role,
-                    input=events.RuleTargetInput.from_object(
-                        {"payer": payer, "billing_period": period}
-                    ),
-                    dead_letter_queue=dead_letters.queue,
-                    max_event_age=Duration.hours(2),
-                    retry_attempts=20,
-                )
-            )
+        )
+        start_on_events(self, self.cut_cubes, starts, notices=notices, dead_letters=dead_letters)

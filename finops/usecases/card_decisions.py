@@ -23,6 +23,7 @@ from finops.domain.spend_cards import (
 from finops.domain.values import Frozen
 from finops.usecases.card_steps import alone, steps
 from finops.usecases.card_tasks import CardDesk
+from finops.usecases.choices import chosen_before, noted
 from finops.usecases.ports import Audit, Receipts, Save
 from finops.usecases.spend_cards import (
     DECISIONS,
@@ -95,12 +96,21 @@ def decide_waiting(
     With an Idempotency-Key the choice is on record before anything is decided: a request that broke
     off and is sent again decides on no card that came up meanwhile.
     """
-    choice = None if act.receipt is None else _chosen_before(act.receipt, audit, receipts)
+    receipt = act.receipt
+    choice = (
+        None if receipt is None else chosen_before(Choice, receipt, audit=audit, receipts=receipts)
+    )
     if choice is None:
         found = waiting_cards(query, command, act.at.date(), by=by, desk=desk)
         choice = Choice(cards=tuple(found[:MOST]), left=len(found[MOST:]))
-        if act.receipt is not None:
-            choice = _noted(choice, command, act.receipt, act, audit, receipts)
+        if receipt is not None:
+            deed = Deed(
+                action=f"ChooseTo{command}",
+                element=shared(one.key.product_id for one in choice.cards),
+            )
+            choice = noted(
+                *(choice, _on_record(receipt), deed, receipt, act), audit=audit, receipts=receipts
+            )
     made = decide_cards(choice.cards, command, by=by, desk=desk, act=act)
     return made._replace(left=made.left + choice.left)
 
@@ -114,47 +124,6 @@ def waiting_cards(
     wanted = query._replace(mine=True, status=TAKEN_IN_BULK[command])
     found = seen_cards(wanted, today, look=look, desk=desk)
     return [Chosen(card.key, card.version) for card in found]
-
-
-def _chosen_before(receipt: Receipt, audit: Audit, receipts: Receipts) -> Choice | None:
-    """What the request of *receipt* chose when it came first; None where it comes now."""
-    found = receipts.find(_of_choice(receipt).key)
-    if found is None:
-        return None
-    if found.fingerprint != receipt.fingerprint:
-        raise InvalidError(
-            "this Idempotency-Key came with another request before; choose a new one"
-        )
-    record = audit.record(found.entity, found.sequence)
-    return None if record is None else Choice.model_validate_json(record.after)
-
-
-def _noted(
-    choice: Choice,
-    command: CardCommand,
-    receipt: Receipt,
-    act: Act,
-    audit: Audit,
-    receipts: Receipts,
-) -> Choice:
-    """*choice* once it is on record, or the one that the same request made at the same time."""
-    deed = Deed(
-        action=f"ChooseTo{command}", element=shared(one.key.product_id for one in choice.cards)
-    )
-    noting = act.model_copy(update={"receipt": _of_choice(receipt)})
-    try:
-        audit.note(_on_record(receipt), choice.model_dump(mode="json"), deed, noting)
-    except ConflictError:
-        first = _chosen_before(receipt, audit, receipts)
-        if first is None:
-            raise
-        return first
-    return choice
-
-
-def _of_choice(receipt: Receipt) -> Receipt:
-    """The choice has a receipt of its own; the request's is the answer's."""
-    return receipt.model_copy(update={"key": f"{receipt.key}#chosen"})
 
 
 def _on_record(receipt: Receipt) -> str:

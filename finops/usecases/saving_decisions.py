@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any, NamedTuple
 
-from finops.domain.audit import Act, AuditRecord, Deed, Receipt
+from finops.domain.audit import Act, AuditRecord, Deed
 from finops.domain.authorization import must_reach
 from finops.domain.elements import shared
 from finops.domain.errors import (
@@ -20,6 +20,7 @@ from finops.domain.people import Person
 from finops.domain.resource_owners import ResourceOwners
 from finops.domain.savings import Saving, SavingDecision, SavingStatus
 from finops.domain.values import Frozen
+from finops.usecases.choices import chosen_before, noted
 from finops.usecases.ports import Audit, Receipts, Save
 from finops.usecases.savings import (
     RIGHTS,
@@ -94,12 +95,18 @@ def decide_found(
     With an Idempotency-Key the choice is on record before anything is decided: a request that broke
     off and is sent again decides on no case that came up meanwhile.
     """
-    choice = None if act.receipt is None else _chosen_before(act.receipt, audit, receipts)
+    receipt = act.receipt
+    choice = (
+        None if receipt is None else chosen_before(Choice, receipt, audit=audit, receipts=receipts)
+    )
     if choice is None:
         found = undecided(query, wish, act.at.date(), by=by, board=board)
         choice = Choice(savings=tuple(found[:MOST]), left=len(found[MOST:]))
-        if act.receipt is not None:
-            choice = _noted(choice, wish, act.receipt, act, audit, receipts)
+        if receipt is not None:
+            deed = Deed(action=f"ChooseTo{wish.decision}")
+            choice = noted(
+                *(choice, _on_record(act), deed, receipt, act), audit=audit, receipts=receipts
+            )
     made = decide_many(choice.savings, wish, by=by, board=board, act=act)
     return made._replace(left=made.left + choice.left)
 
@@ -121,40 +128,6 @@ def undecided(
         for one in seen_savings(wanted, today, by=by, board=board)
         if may_decide(wish.decision, one, by=by)
     ]
-
-
-def _chosen_before(receipt: Receipt, audit: Audit, receipts: Receipts) -> Choice | None:
-    """What the request of *receipt* chose when it came first; None where it comes now."""
-    found = receipts.find(_of_choice(receipt).key)
-    if found is None:
-        return None
-    if found.fingerprint != receipt.fingerprint:
-        raise InvalidError(
-            "this Idempotency-Key came with another request before; choose a new one"
-        )
-    record = audit.record(found.entity, found.sequence)
-    return None if record is None else Choice.model_validate_json(record.after)
-
-
-def _noted(
-    choice: Choice, wish: Wish, receipt: Receipt, act: Act, audit: Audit, receipts: Receipts
-) -> Choice:
-    """*choice* once it is on record, or the one that the same request made at the same time."""
-    noting = act.model_copy(update={"receipt": _of_choice(receipt)})
-    deed = Deed(action=f"ChooseTo{wish.decision}")
-    try:
-        audit.note(_on_record(act), choice.model_dump(mode="json"), deed, noting)
-    except ConflictError:
-        first = _chosen_before(receipt, audit, receipts)
-        if first is None:
-            raise
-        return first
-    return choice
-
-
-def _of_choice(receipt: Receipt) -> Receipt:
-    """The choice has a receipt of its own; the request's is the answer's."""
-    return receipt.model_copy(update={"key": f"{receipt.key}#chosen"})
 
 
 def _on_record(act: Act) -> str:
