@@ -207,6 +207,7 @@ def test_a_task_on_a_card_is_shown_with_its_week_and_amount(
         "pace": "far over budget",
         "due": "2026-03-16T06:00:00+00:00",
         "acting_for": "ada@example.com",
+        "savings": None,
     }
 
     people.show_tasks([of_cards])
